@@ -1,0 +1,1 @@
+export type { IdToken, TokenSource } from "../auth/token-source.ts";

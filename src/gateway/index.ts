@@ -1,0 +1,1 @@
+export type { GatewayModel } from "../config/model.ts";

@@ -1,0 +1,1 @@
+export type { TrafficEvent } from "../rejection/traffic.ts";
