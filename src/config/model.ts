@@ -90,6 +90,8 @@ export interface Upstream {
   readonly authority: string;
   /** Audience of the gateway's own ID token; undefined: none is sent, `authorization` stays untouched (BE-9, HD-4). */
   readonly jwtAudience: string | undefined;
+  /** Whether the rule names `jwt_audience`, or the audience follows from the address (`--backend` asks). */
+  readonly isAudienceNamed: boolean;
   /** Unary: answer within this; 15 000 when the rule has none. undefined: streaming, no response deadline (BE-12). */
   readonly deadlineMs: number | undefined;
   /** Longest silence allowed (BE-12, BE-13). */

@@ -33,6 +33,8 @@ export interface GatewayOptions {
   readonly limits?: Partial<Limits>;
   /** How long calls in flight may take at the end; default 7 000. */
   readonly drainMs?: number;
+  /** Aborted before the listener opens: startGateway rejects. */
+  readonly signal?: AbortSignal;
   readonly nowMs: () => number;
   /** One event an RPC. Default: none is made. */
   readonly onTraffic?: (event: TrafficEvent) => void;
