@@ -1,0 +1,69 @@
+import process from "node:process";
+import type { WriteStream } from "node:tty";
+import { INTERRUPTED, type Output, type World } from "./command.ts";
+
+/**
+ * Signals of one kind that come closer together than this are one: at Ctrl-C the terminal signals the whole group, and
+ * npm passes it on once more.
+ */
+const ONE_SIGNAL_MS = 100;
+
+/** This process as a World. Takes over SIGINT, SIGTERM and SIGHUP. */
+export function processWorld(): World {
+  const abort = new AbortController();
+  const hangups = new Set<() => void>();
+  const abruptEnds = new Set<() => void>();
+  const endAbruptly = (code: number) => {
+    for (const listener of abruptEnds) listener();
+    process.exit(code);
+  };
+  let interruptedAtMs = 0;
+  const interrupt = () => {
+    if (!abort.signal.aborted) {
+      interruptedAtMs = performance.now();
+      abort.abort();
+    } else if (performance.now() - interruptedAtMs > ONE_SIGNAL_MS) endAbruptly(INTERRUPTED);
+  };
+  process.on("SIGINT", interrupt);
+  process.on("SIGTERM", interrupt);
+  // Without a command that listens, a hangup ends the process as it always does.
+  const hangup = () => {
+    if (hangups.size === 0) interrupt();
+    for (const listener of hangups) listener();
+  };
+  process.on("SIGHUP", hangup);
+  process.on("uncaughtException", (error) => {
+    process.stderr.write(`callpath: a bug of callpath: ${error.stack}\n`);
+    endAbruptly(1);
+  });
+  // `callpath … | head`: the reader has had enough.
+  for (const stream of [process.stdout, process.stderr])
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EPIPE") endAbruptly(0);
+      throw error;
+    });
+  return {
+    cwd: process.cwd(),
+    env: process.env,
+    stdin: process.stdin,
+    stdout: output(process.stdout),
+    stderr: output(process.stderr),
+    signal: abort.signal,
+    onHangup: (listener) => registered(hangups, listener),
+    onAbruptEnd: (listener) => registered(abruptEnds, listener),
+    nowMs: Date.now,
+  };
+}
+
+function output(stream: WriteStream): Output {
+  return {
+    write: (text) => void stream.write(text),
+    isTerminal: stream.isTTY === true,
+    columns: stream.columns ?? 80,
+  };
+}
+
+function registered(listeners: Set<() => void>, listener: () => void): Disposable {
+  listeners.add(listener);
+  return { [Symbol.dispose]: () => void listeners.delete(listener) };
+}
