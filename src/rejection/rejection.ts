@@ -17,6 +17,8 @@ export interface Rejection {
   readonly detail: string;
   /** One thing the reader can do, as a command or a config line. */
   readonly fix: string;
+  /** The value that would have been accepted, where there is one (an audience, a gRPC path): what a tool fills its own command in with. */
+  readonly accepted?: string;
 }
 
 /** The same refusal as an RPC error: status `code`, plus a google.rpc.ErrorInfo detail. For server and client, never the gateway. */

@@ -30,6 +30,8 @@ export interface Step {
   readonly rule: string;
   /** undefined: not looked at, because an earlier step refused. */
   readonly ok: boolean | undefined;
-  /** What was seen, and where refused: what was wanted, with file:line:column of the rule. */
+  /** What was seen; where nothing was looked at: why. */
   readonly detail: string;
+  /** Where refused: what was wanted, with file:line:column of the rule. */
+  readonly wanted?: string;
 }
