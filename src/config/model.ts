@@ -94,6 +94,8 @@ export interface Upstream {
   readonly isAudienceNamed: boolean;
   /** Unary: answer within this; 15 000 when the rule has none. undefined: streaming, no response deadline (BE-12). */
   readonly deadlineMs: number | undefined;
+  /** How `address`'s own path enters the request's (BE-15, BE-16); absent: it does not (BE-17). */
+  readonly pathTranslation?: { readonly kind: "append" | "constant"; readonly path: string };
   /** Longest silence allowed (BE-12, BE-13). */
   readonly idleMs: number;
   readonly at: Position;
