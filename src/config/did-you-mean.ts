@@ -25,17 +25,21 @@ const MAX_CANDIDATES = 1000;
 /** Against: names of a megabyte. */
 const MAX_NAME_LENGTH = 100;
 
-/** Insertions, deletions and replacements from one to the other; `limit` or more where it is not less. */
+/** Insertions, deletions, replacements and swaps of neighbours from one to the other; `limit` where it is not less. */
 function editDistance(a: string, b: string, limit: number): number {
   if (a.length > MAX_NAME_LENGTH || b.length > MAX_NAME_LENGTH) return limit;
-  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
     for (let j = 1; j <= b.length; j++) {
-      const replace = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(replace, (previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
+      const replace = (last[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swap = isSwap ? (beforeLast[j - 2] ?? 0) + 1 : limit;
+      row.push(Math.min(replace, swap, (last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
     }
-    previous = row;
+    beforeLast = last;
+    last = row;
   }
-  return previous[b.length] ?? limit;
+  return Math.min(limit, last[b.length] ?? limit);
 }
