@@ -8,6 +8,7 @@ import {
   type Registry,
 } from "@bufbuild/protobuf";
 import { InputError } from "../command.ts";
+import { readInput } from "../read-input.ts";
 
 /** Where the request messages come from. */
 export interface MessageInput {
@@ -37,27 +38,16 @@ export async function* readMessages(
     }
     return;
   }
-  const text = json === "-" ? await readAll(stdin) : (json ?? "{}");
+  const text =
+    json === "-" ? await readInput("-", { cwd: "", stdin }, MAX_INPUT_BYTES) : (json ?? "{}");
   const value = parse(text, json === "-" ? "standard input" : "the message");
   if (takesStream && Array.isArray(value))
     for (const item of value) yield toMessage(method, registry, item);
   else yield toMessage(method, registry, value);
 }
 
-/** Standard input as one message may be this long, in bytes: API Gateway takes no larger one. */
+/** Standard input as one message may be this long: API Gateway takes no larger one. */
 const MAX_INPUT_BYTES = 32 * 1024 * 1024;
-
-async function readAll(stdin: Readable): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of stdin) {
-    const buffer = Buffer.from(chunk);
-    bytes += buffer.length;
-    if (bytes > MAX_INPUT_BYTES) throw new InputError("standard input is longer than 32 MiB");
-    chunks.push(buffer);
-  }
-  return Buffer.concat(chunks).toString("utf8");
-}
 
 function parse(text: string, what: string): JsonValue {
   try {
