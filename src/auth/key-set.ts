@@ -5,8 +5,9 @@ import {
   type KeyObject,
   X509Certificate,
 } from "node:crypto";
+import { decodeBase64url } from "./decode-base64url.ts";
 import { type JsonObject, parseJsonObject } from "./parse-json.ts";
-import { type Algorithm, algorithms, decodeBase64url } from "./parse-token.ts";
+import { type Algorithm, algorithms } from "./parse-token.ts";
 
 export type Curve = "P-256" | "P-384" | "P-521";
 
@@ -139,12 +140,13 @@ function publicKeyEntry(
   alg: Algorithm | undefined,
   key: KeyObject,
 ): Candidate {
-  const { modulusLength = 0, namedCurve } = key.asymmetricKeyDetails ?? {};
+  const { modulusLength = 0, publicExponent, namedCurve } = key.asymmetricKeyDetails ?? {};
   switch (key.asymmetricKeyType) {
     case "rsa": {
       if (alg !== undefined && !/^[RP]S/.test(alg)) return undefined;
       const fits = modulusLength >= minRsaBits && modulusLength <= maxRsaBits;
-      return fits ? { kind: "RSA", kid, alg, key } : undefined;
+      const isUsual = publicExponent === 3n || publicExponent === 65537n; // Envoy takes no others
+      return fits && isUsual ? { kind: "RSA", kid, alg, key } : undefined;
     }
     case "ec": {
       const [curve, curveAlg] = curves.get(namedCurve) ?? [];

@@ -1,3 +1,4 @@
+import { decodeBase64url } from "./decode-base64url.ts";
 import { type JsonObject, parseJsonObject } from "./parse-json.ts";
 
 /** The signature algorithms of JV-3. `none` is not one. */
@@ -77,17 +78,6 @@ export function parseToken(value: string): ParsedToken | TokenFault {
   const signature = decodeBase64url(value.slice(secondDot + 1));
   if (signature === undefined) return { fault: "Jwt signature is an invalid Base64url encoded" };
   return { header, claims, payloadSegment, signingInput: value.slice(0, secondDot), signature };
-}
-
-/** Strict: the URL alphabet, no padding, no white space, unused bits zero. undefined when it is not that. */
-export function decodeBase64url(text: string): Uint8Array | undefined {
-  if (!/^[A-Za-z0-9_-]*$/.test(text)) return undefined;
-  const bytes = Buffer.from(text, "base64url");
-  // Two spellings of the same bytes would be two tokens for a cache, and one for whoever compares what they say.
-  const lastGroup = text.slice(text.length - (text.length % 4 || 4));
-  return bytes.subarray(bytes.length - (bytes.length % 3 || 3)).toString("base64url") === lastGroup
-    ? bytes
-    : undefined;
 }
 
 function parseHeader(segment: string): ParsedToken["header"] | TokenFault {
