@@ -1,0 +1,78 @@
+import type { IdTokenClaims } from "../auth/parse-token.ts";
+import { firstValue, type Head } from "../http2/head.ts";
+import type { RelayOutcome } from "../http2/relay.ts";
+import type { Rejection } from "../rejection/rejection.ts";
+import type { Step, TrafficEvent } from "../rejection/traffic.ts";
+import type { RoutePlan } from "./routing.ts";
+
+/** The gateway's record of one forwarded call. */
+export interface Call {
+  readonly startedAtMs: number;
+  readonly path: string;
+  readonly plan: RoutePlan;
+  readonly traceId: string | undefined;
+  readonly claims: IdTokenClaims | undefined;
+  /** Set when the gateway itself ended it. */
+  failure: (Rejection & { readonly httpStatus: number }) | undefined;
+}
+
+/** Tells each call's end to `onTraffic`: one event a call. */
+export class CallLog {
+  readonly #emit: (event: TrafficEvent) => void;
+  readonly #nowMs: () => number;
+
+  constructor(emit: (event: TrafficEvent) => void, nowMs: () => number) {
+    this.#emit = emit;
+    this.#nowMs = nowMs;
+  }
+
+  forwarded(call: Call, outcome: RelayOutcome): void {
+    const { startedAtMs, path, traceId, failure, claims } = call;
+    const status = outcome.grpcStatus === undefined ? undefined : Number(outcome.grpcStatus);
+    this.#emit({
+      hop: "gateway",
+      traceId,
+      path,
+      startedAtMs,
+      durationMs: this.#nowMs() - startedAtMs,
+      grpcStatus: failure?.code ?? status,
+      httpStatus: outcome.status === undefined ? undefined : Number(outcome.status),
+      principal: principalOf(claims),
+      ...(failure === undefined ? {} : { rejection: failure }),
+    });
+  }
+
+  refused(
+    head: Head,
+    startedAtMs: number,
+    rejection: Rejection,
+    httpStatus: number,
+    steps?: readonly Step[],
+  ): void {
+    this.#emit({
+      hop: "gateway",
+      traceId: traceIdOf(head),
+      path: firstValue(head, ":path") ?? "",
+      startedAtMs,
+      durationMs: this.#nowMs() - startedAtMs,
+      grpcStatus: rejection.code,
+      httpStatus,
+      principal: undefined,
+      rejection,
+      ...(steps === undefined ? {} : { steps }),
+    });
+  }
+}
+
+function principalOf(claims: IdTokenClaims | undefined): string | undefined {
+  return claims?.email ?? claims?.sub;
+}
+
+/** The trace part of traceparent, else of x-cloud-trace-context. @see https://www.w3.org/TR/trace-context/#traceparent-header */
+export function traceIdOf(head: Head): string | undefined {
+  const parent = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-/.exec(
+    firstValue(head, "traceparent") ?? "",
+  );
+  if (parent !== null) return parent[1];
+  return /^([\da-f]{32})(?:[/;]|$)/.exec(firstValue(head, "x-cloud-trace-context") ?? "")?.[1];
+}
