@@ -39,8 +39,10 @@ export interface ExchangeHandler<T> {
   onTrailers(exchange: Exchange<T>, trailers: Head): void;
   /** All that data() had queued has left: more may come. */
   onDrain(exchange: Exchange<T>): void;
-  /** 0: both sides ended cleanly. */
+  /** 0: both sides ended cleanly. Never called from inside a call of the exchange's own methods. */
   onClose(exchange: Exchange<T>, code: ErrorCode): void;
+  /** One of the callbacks threw: its exchange ends with INTERNAL_ERROR, nothing else is touched. Default: nobody hears of it. */
+  onError?(exchange: Exchange<T>, error: unknown): void;
 }
 
 /** One connection. */

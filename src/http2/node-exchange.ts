@@ -1,0 +1,249 @@
+import http2 from "node:http2";
+import { ErrorCodes } from "./error-code.ts";
+import {
+  type Bytes,
+  type ErrorCode,
+  type Exchange,
+  type ExchangeHandler,
+  LOST,
+  type Session,
+} from "./exchange.ts";
+import type { Field, Head } from "./head.ts";
+import type { Limits } from "./limits.ts";
+
+const NOTHING = new Uint8Array(0);
+
+/** What an exchange needs of its session. */
+export interface NodeExchangeOwner extends Session {
+  readonly limits: Limits;
+  readonly socketGone: boolean;
+  remove(exchange: NodeExchange<never>): void;
+}
+
+/** One stream of node:http2 as an Exchange. */
+export class NodeExchange<T> implements Exchange<T> {
+  own: T;
+  readonly session: NodeExchangeOwner;
+  readonly #stream: http2.Http2Stream;
+  readonly #handler: ExchangeHandler<T>;
+  readonly #isServer: boolean;
+  readonly #window: number;
+  #trailers: Head | undefined;
+  #received: Head | undefined;
+  #headed = false;
+  #sentEnd = false;
+  #receivedEnd: boolean;
+  #held = 0;
+  #over = false;
+
+  constructor(
+    stream: http2.Http2Stream,
+    session: NodeExchangeOwner,
+    own: T,
+    handler: ExchangeHandler<T>,
+    isServer: boolean,
+    requestEnded: boolean,
+  ) {
+    this.#stream = stream;
+    this.session = session;
+    this.own = own;
+    this.#handler = handler;
+    this.#isServer = isServer;
+    this.#window = session.limits.streamWindow;
+    this.#receivedEnd = isServer && requestEnded;
+    this.#sentEnd = !isServer && requestEnded;
+    stream.on("data", (chunk: Buffer) => this.#onData(chunk));
+    stream.on("trailers", (_headers, _flags, raw?: string[]) => {
+      this.#received = toHead(raw ?? []);
+    });
+    // Trailers are reported one turn after their frame, the end of the body perhaps before.
+    stream.on("end", () => setImmediate(() => this.#onEnd()));
+    stream.on("drain", () => this.#call(() => this.#handler.onDrain(this)));
+    stream.on("wantTrailers", () => this.#sendTrailers());
+    stream.on("error", () => {});
+    stream.on("close", () => setImmediate(() => this.#onStreamClose()));
+  }
+
+  get id(): number {
+    return this.#stream.id ?? 0;
+  }
+
+  get queued(): number {
+    return this.#stream.writableLength;
+  }
+
+  onRequestHead(head: Head, end: boolean): void {
+    this.#call(() => this.#handler.onHead(this, head, end));
+  }
+
+  onAnswerHead(head: Head, end: boolean, informational: boolean): void {
+    if (!informational) this.#headed = true;
+    if (end) this.#receivedEnd = true;
+    this.#call(() => this.#handler.onHead(this, head, end));
+  }
+
+  head(head: Head, end: boolean): void {
+    if (this.#over || this.#sentEnd || this.#stream.destroyed) return;
+    try {
+      if (this.#isServer && !this.#headed) this.#answer(head, end);
+      else {
+        this.#trailers = head;
+        this.#sentEnd = true;
+        this.#stream.end();
+      }
+    } catch {
+      // node:http2 throws on heads it thinks invalid.
+      this.#fail(ErrorCodes.INTERNAL_ERROR);
+    }
+  }
+
+  data(bytes: Bytes, end: boolean): boolean {
+    if (this.#over || this.#sentEnd || this.#stream.destroyed) return true;
+    if (!end) return bytes.length === 0 || this.#stream.write(bytes);
+    this.#sentEnd = true;
+    if (bytes.length > 0) this.#stream.end(bytes);
+    else this.#stream.end();
+    return true;
+  }
+
+  release(bytes: number): void {
+    this.#held -= bytes;
+    if (this.#held <= this.#window / 2 && this.#stream.isPaused()) this.#stream.resume();
+  }
+
+  reset(code: ErrorCode): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#stream.close(Math.max(code, 0));
+    // What is still in the stream's buffer must flow off, or it never closes.
+    this.#stream.resume();
+    this.session.remove(this as unknown as NodeExchange<never>);
+  }
+
+  /** Ends it for the user, once. */
+  conclude(code: ErrorCode): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.session.remove(this as unknown as NodeExchange<never>);
+    try {
+      this.#handler.onClose(this, code);
+    } catch (error) {
+      this.#handler.onError?.(this, error);
+    }
+  }
+
+  #answer(head: Head, end: boolean): void {
+    const stream = this.#stream as http2.ServerHttp2Stream;
+    if (head[0]?.name === ":status" && head[0].value.startsWith("1")) {
+      stream.additionalHeaders(toHeaders(head));
+      return;
+    }
+    this.#headed = true;
+    this.#sentEnd = end;
+    // sendDate is not in node's types: an answer has the date that whoever made it gave it.
+    const options = { endStream: end, waitForTrailers: !end, sendDate: false };
+    stream.respond(toHeaders(head), options);
+    if (end) this.#stopRequest();
+  }
+
+  #sendTrailers(): void {
+    try {
+      this.#stream.sendTrailers(toHeaders(this.#trailers ?? []));
+    } catch {
+      this.#fail(ErrorCodes.INTERNAL_ERROR);
+      return;
+    }
+    this.#stopRequest();
+  }
+
+  /** After the answer's end nobody needs the rest of the request. */
+  #stopRequest(): void {
+    if (!this.#isServer || this.#receivedEnd) return;
+    const stream = this.#stream;
+    // In the same turn nghttp2 would send the reset in the place of the answer.
+    const stop = () =>
+      setImmediate(() => {
+        if (!stream.destroyed && !this.#receivedEnd) stream.close(ErrorCodes.NO_ERROR);
+        stream.resume();
+      });
+    if (stream.writableFinished) stop();
+    else stream.once("finish", stop);
+  }
+
+  #onData(chunk: Buffer): void {
+    if (this.#over) return;
+    this.#held += chunk.length;
+    if (this.#held >= this.#window) this.#stream.pause();
+    this.#call(() => this.#handler.onData(this, chunk, false));
+  }
+
+  #onEnd(): void {
+    if (this.#over || this.#receivedEnd) return;
+    // A reset ends the readable side too; it is no end of the body.
+    if (this.#stream.rstCode !== 0 || this.#stream.aborted) return;
+    this.#receivedEnd = true;
+    const trailers = this.#received;
+    this.#call(() => {
+      if (trailers !== undefined) this.#handler.onTrailers(this, trailers);
+      else this.#handler.onData(this, NOTHING, true);
+    });
+  }
+
+  #onStreamClose(): void {
+    if (this.#over) return;
+    const code = this.#stream.rstCode ?? 0;
+    // The client's request may be stopped by NO_ERROR once the answer is whole; the server's answer may not.
+    const clean = this.#sentEnd && code === 0 && (this.#receivedEnd || this.#isServer);
+    const answered = !this.#isServer && this.#receivedEnd && code === 0;
+    this.conclude(closeCode(code, clean || answered, this.session.socketGone));
+  }
+
+  #call(callback: () => void): void {
+    if (this.#over) return;
+    try {
+      callback();
+    } catch (error) {
+      this.#handler.onError?.(this, error);
+      this.#fail(ErrorCodes.INTERNAL_ERROR);
+    }
+  }
+
+  #fail(code: ErrorCode): void {
+    if (this.#over) return;
+    this.#stream.close(code);
+    this.#stream.resume();
+    setImmediate(() => this.conclude(code));
+  }
+}
+
+/** node:http2 gives names and values in turn, latin1 as it came. */
+export function toHead(raw: readonly string[]): Head {
+  const head: Field[] = [];
+  for (let at = 0; at + 1 < raw.length; at += 2) {
+    head.push({ name: raw[at] ?? "", value: raw[at + 1] ?? "", sensitive: false });
+  }
+  return head;
+}
+
+/** Equal names keep their order; the order between different names is node:http2's. */
+export function toHeaders(head: Head): http2.OutgoingHttpHeaders {
+  const headers: Record<string, string | string[]> & { [http2.sensitiveHeaders]?: string[] } = {};
+  const sensitive: string[] = [];
+  for (const { name, value, sensitive: isSensitive } of head) {
+    const before = headers[name];
+    if (before === undefined) headers[name] = value;
+    else if (typeof before === "string") headers[name] = [before, value];
+    else before.push(value);
+    if (isSensitive) sensitive.push(name);
+  }
+  if (sensitive.length > 0) headers[http2.sensitiveHeaders] = sensitive;
+  return headers as http2.OutgoingHttpHeaders;
+}
+
+/** How a stream of node:http2 ended: its own code, or the connection's end under it. */
+export function closeCode(rstCode: number, clean: boolean, socketGone: boolean): number {
+  if (clean) return ErrorCodes.NO_ERROR;
+  if (socketGone) return LOST;
+  // NO_ERROR on an exchange that was not over: no clean end (a reset never becomes one).
+  return rstCode === ErrorCodes.NO_ERROR ? ErrorCodes.INTERNAL_ERROR : rstCode;
+}

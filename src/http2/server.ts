@@ -1,0 +1,122 @@
+import net from "node:net";
+import tls from "node:tls";
+import { openDoor } from "./door.ts";
+import { ErrorCodes } from "./error-code.ts";
+import type { Bytes, Engine, Session, SessionHandler } from "./exchange.ts";
+import { Http1Sessions } from "./http1-sessions.ts";
+import type { Limits } from "./limits.ts";
+import { TimerWheel } from "./timer-wheel.ts";
+
+export interface HttpServerOptions<T> {
+  /** Where to listen, e.g. 127.0.0.1. */
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  /** What serves HTTP/2; HTTP/1.1 is node:http's. */
+  readonly engine: Engine;
+  readonly limits: Limits;
+  /** PEM. ALPN offers h2 and http/1.1. Without: the first bytes decide between h2c and HTTP/1.1. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly handler: SessionHandler<T>;
+  /** How long exchanges may take to finish when the server is disposed, milliseconds. */
+  readonly drainMs: number;
+}
+
+/**
+ * Listens. Disposing: stop accepting, GOAWAY (2^31-1, then the last id served), finish exchanges for up to `drainMs`,
+ * then reset the rest with CANCEL and close.
+ */
+export interface HttpServer extends AsyncDisposable {
+  /** http or https, with the port it has, e.g. http://127.0.0.1:43121. */
+  readonly url: URL;
+  readonly port: number;
+  /** Connections now, also those that have not said yet which protocol they speak. */
+  readonly connections: number;
+}
+
+/** Serve HTTP/2 and HTTP/1.1 on one port as the same exchanges. Rejects when the address cannot be listened on. */
+export async function startHttpServer<T>(options: HttpServerOptions<T>): Promise<HttpServer> {
+  const { host, limits, engine, handler } = options;
+  const wheel = new TimerWheel();
+  const http1 = new Http1Sessions(limits, handler, wheel, options.tls !== undefined);
+  const sockets = new Map<net.Socket, Session | undefined>();
+  let draining = false;
+
+  const serve = (socket: net.Socket, protocol: "h2" | "http/1.1", first: Bytes | undefined) => {
+    const session =
+      protocol === "h2" ? engine.serve(socket, first, limits, handler) : http1.serve(socket, first);
+    sockets.set(socket, session);
+    if (draining) session.drain();
+  };
+  const accept = (socket: net.Socket) => {
+    if (sockets.size >= limits.connections) {
+      socket.destroy();
+      return;
+    }
+    sockets.set(socket, undefined);
+    socket.once("close", () => sockets.delete(socket));
+    openDoor(socket, wheel, limits.prefaceMs, (protocol, first) => serve(socket, protocol, first));
+  };
+  // A client that closes its half still waits for answers: half-open is allowed, the sessions close what is done.
+  const socketOptions = { allowHalfOpen: true, noDelay: true };
+  const server =
+    options.tls === undefined
+      ? net.createServer(socketOptions, accept)
+      : tls.createServer(
+          {
+            ...socketOptions,
+            ...options.tls,
+            ALPNProtocols: ["h2", "http/1.1"],
+            handshakeTimeout: limits.prefaceMs,
+          },
+          accept,
+        );
+  // A handshake that fails is the client's trouble; the socket is closed by node:tls.
+  server.on("tlsClientError", () => {});
+  await listen(server, options.port, host);
+  const port = (server.address() as net.AddressInfo).port;
+  const name = host.includes(":") ? `[${host}]` : host;
+  // From here on an error of the listener (out of descriptors) costs the connection it was for, not the process.
+  server.on("error", () => {});
+
+  let closing: Promise<void> | undefined;
+  const close = async () => {
+    draining = true;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    for (const [socket, session] of sockets) {
+      if (session === undefined) socket.destroy();
+      else session.drain();
+    }
+    const timer = setTimeout(() => {
+      for (const [socket, session] of sockets) {
+        session?.destroy(ErrorCodes.CANCEL);
+        if (session === undefined) socket.destroy();
+      }
+    }, options.drainMs);
+    await closed;
+    clearTimeout(timer);
+    http1[Symbol.dispose]();
+    wheel[Symbol.dispose]();
+  };
+  return {
+    url: new URL(`${options.tls === undefined ? "http" : "https"}://${name}:${port}`),
+    port,
+    get connections() {
+      return sockets.size;
+    },
+    [Symbol.asyncDispose]: () => {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+function listen(server: net.Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
