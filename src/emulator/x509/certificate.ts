@@ -63,7 +63,7 @@ function signatureAlgorithm(key: KeyObject): Der {
 /** A distinguished name of organisation and common name. */
 function name(commonName: string): Der {
   return sequence(
-    setOf(sequence(objectIdentifier("2.5.4.10"), utf8String("Callpath, this machine only"))),
+    setOf(sequence(objectIdentifier("2.5.4.10"), utf8String("Callpath on this machine"))),
     setOf(sequence(objectIdentifier("2.5.4.3"), utf8String(commonName.slice(0, 64)))),
   );
 }
