@@ -1,1 +1,10 @@
 export type { TrafficEvent } from "../rejection/traffic.ts";
+export { type AccessFile, AccessFileError, openAccessFile } from "./access-file.ts";
+export type { LogEntry } from "./call-log.ts";
+export { createGuard, type Guard, type GuardOptions, type Verdict } from "./guard.ts";
+export type { Instance } from "./instance.ts";
+export { type Principal, principalKey, printPrincipal } from "./principal.ts";
+export type { Protocol } from "./protocols.ts";
+export type { PrincipalPolicy } from "./prove-principal.ts";
+export { type RunServerOptions, runServer } from "./run-server.ts";
+export { methodsOf, type RunningServer, type ServerOptions, startServer } from "./start-server.ts";
