@@ -1,0 +1,22 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { queryValue } from "./query.ts";
+
+describe("queryValue", () => {
+  for (const [path, value] of [
+    ["/p", undefined],
+    ["/p?", undefined],
+    ["/p?other=1", undefined],
+    ["/p?key=1", "1"],
+    ["/p?a=b&key=1&key=2", "1"],
+    ["/p?key", ""],
+    ["/p?key=", ""],
+    ["/p?key=a=b", "a=b"],
+    ["/p?k%65y=%41%2e", "A."],
+    ["/p?key=%", "%"],
+    ["/p?keys=1", undefined],
+    ["/p?KEY=1", undefined],
+    ["/p?a?key=1", undefined],
+  ] as const)
+    it(`key of ${path} is ${value}`, () => assert.equal(queryValue(path, "key"), value));
+});
