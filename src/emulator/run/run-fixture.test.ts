@@ -1,0 +1,255 @@
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import http2 from "node:http2";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { create } from "@bufbuild/protobuf";
+import { type Service, ServiceSchema } from "../../google/gen/google/cloud/run/v2/service_pb.ts";
+import { ServiceScalingSchema } from "../../google/gen/google/cloud/run/v2/vendor_settings_pb.ts";
+import { callpathEngine } from "../../http2/engine.ts";
+import { defaultLimits } from "../../http2/limits.ts";
+import type { TrafficEvent } from "../../rejection/traffic.ts";
+import { type LocalCa, openLocalCa } from "../ca.ts";
+import { setMembers } from "../iam/bindings.ts";
+import { type RunningIssuer, startIssuer } from "../issuer/start-issuer.ts";
+import { startMetadataServer } from "../metadata/start-metadata-server.ts";
+import { Store } from "../store.ts";
+import { launchProcesses } from "./launch-processes.ts";
+import { defaultRevisionTimes } from "./revision-times.ts";
+import type { LogLine } from "./start-instance.ts";
+import { type RunningRun, type RunOptions, startRun } from "./start-run.ts";
+
+export const serviceName = "projects/callpath-local/locations/us-central1/services/echo";
+export const gatewaySa = "gateway-sa@callpath-local.iam.gserviceaccount.com";
+
+/** A container: h2c on $PORT; what it does is in the path. */
+const CONTAINER = `
+import http2 from "node:http2";
+const { PORT, K_REVISION, K_SERVICE, K_CONFIGURATION, GCE_METADATA_HOST, FAIL, GREETING } = process.env;
+if (FAIL === "at-start") { console.error("boom: no database"); process.exit(3); }
+const id = await (await fetch("http://" + GCE_METADATA_HOST + "/computeMetadata/v1/instance/id", { headers: { "metadata-flavor": "Google", connection: "close" } })).text();
+const server = http2.createServer();
+const sessions = new Set();
+server.on("session", (session) => { sessions.add(session); session.on("close", () => sessions.delete(session)); });
+server.on("stream", (stream, headers) => {
+  stream.on("error", () => {});
+  const answer = () => {
+    if (stream.destroyed) return;
+    stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+    stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+    stream.end(JSON.stringify({ id, pid: process.pid, K_REVISION, K_SERVICE, K_CONFIGURATION, GREETING, headers, trailers }));
+  };
+  let trailers;
+  stream.on("trailers", (received) => { trailers = received; });
+  const [, verb, ms] = headers[":path"].split("/");
+  if (verb === "hang") { console.log("hanging"); return; }
+  if (verb === "stream") { stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true }); stream.write("first"); return; }
+  if (verb === "crash") { console.error("boom: out of luck"); process.exit(3); }
+  if (verb === "slow") { console.log("slow begins"); setTimeout(answer, Number(ms)); return; }
+  stream.resume();
+  stream.on("end", answer);
+});
+process.on("SIGTERM", () => { console.log("SIGTERM"); server.close(() => { console.log("bye"); process.exit(0); }); for (const session of sessions) session.close(); });
+server.listen(PORT, "127.0.0.1", () => console.log("listening"));
+`;
+
+/** What the container says of a call. */
+export interface Echo {
+  readonly id: string;
+  readonly pid: number;
+  readonly K_REVISION: string;
+  readonly K_SERVICE: string;
+  readonly K_CONFIGURATION: string;
+  readonly GREETING: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly trailers: Readonly<Record<string, string>> | undefined;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: http2.IncomingHttpHeaders;
+  readonly body: string;
+  readonly trailers: http2.IncomingHttpHeaders;
+}
+
+/** A request that was answered by a container. */
+export function echoOf({ status, body }: Answer): Echo {
+  if (status !== 200) throw new Error(`status ${status}: ${body}`);
+  return JSON.parse(body) as Echo;
+}
+
+export interface TestRun extends AsyncDisposable {
+  readonly run: RunningRun;
+  readonly store: Store;
+  readonly issuer: RunningIssuer;
+  readonly ca: LocalCa;
+  readonly events: TrafficEvent[];
+  readonly logs: LogLine[];
+  readonly said: string[];
+  /** Write the service, changed, and wait until it serves. */
+  deploy(change?: (service: Service) => void): Promise<{ url: URL; revision: string }>;
+  /** A live token of gateway-sa for the service. */
+  token(claims?: { email?: string; audience?: string; emailVerified?: boolean }): string;
+  /** One connection for all calls. */
+  open(path: string, headers?: http2.OutgoingHttpHeaders): http2.ClientHttp2Stream;
+  call(path: string, headers?: http2.OutgoingHttpHeaders): Promise<Answer>;
+  /** The next traffic event of that path. */
+  eventOf(path: string): Promise<TrafficEvent>;
+  line(pattern: RegExp): Promise<LogLine>;
+}
+
+/** Scaling of the whole service. */
+export function instances(min: number, max: number): (service: Service) => void {
+  return (service) => {
+    service.scaling = create(ServiceScalingSchema, {
+      minInstanceCount: min,
+      maxInstanceCount: max,
+    });
+  };
+}
+
+/** The whole of Cloud Run with a real issuer and, unless `launch` says otherwise, real processes. */
+export async function startTestRun(more: Partial<RunOptions> = {}): Promise<TestRun> {
+  const stack = new AsyncDisposableStack();
+  const stateDir = await mkdtemp(join(tmpdir(), "callpath-run-"));
+  stack.defer(() => rm(stateDir, { recursive: true }));
+  const script = join(stateDir, "container.mjs");
+  await writeFile(script, CONTAINER);
+  const nowMs = Date.now;
+  const ca = openLocalCa(stateDir, { nowMs });
+  const issuer = stack.use(await startIssuer({ stateDir, ca, nowMs }));
+  const launcher = stack.use(launchProcesses(process.env));
+  const store = new Store();
+  const watchers = new Set<() => void>();
+  const tell = (): void => {
+    for (const watcher of [...watchers]) watcher();
+  };
+  const events: TrafficEvent[] = [];
+  const logs: LogLine[] = [];
+  const said: string[] = [];
+  const run = stack.use(
+    startRun({
+      store,
+      world: {
+        launch: launcher.launch,
+        startMetadata: ({ instanceId, email }) =>
+          startMetadataServer({
+            issuer,
+            email: email || gatewaySa,
+            projectId: "callpath-local",
+            projectNumber: "123456789012",
+            region: "us-central1",
+            instanceId,
+            nowMs,
+          }),
+        onLog(line) {
+          logs.push(line);
+          tell();
+        },
+      },
+      keySetJson: () => issuer.keySetJson,
+      projectNumber: "123456789012",
+      certificate: (hosts) => ca.issue(hosts),
+      listen: (_, start) => start(0),
+      engine: callpathEngine,
+      limits: defaultLimits,
+      times: { ...defaultRevisionTimes, firstPauseMs: 20, longestPauseMs: 100 },
+      drainMs: 2_000,
+      graceMs: 2_000,
+      nowMs,
+      random: Math.random,
+      onTraffic(event) {
+        events.push(event);
+        tell();
+      },
+      log: (_, message) => void said.push(message),
+      ...more,
+    }),
+  );
+  let session: http2.ClientHttp2Session | undefined;
+  stack.defer(() => session?.destroy());
+  const awaited = <T>(find: () => T | undefined): Promise<T> => {
+    const { promise, resolve } = Promise.withResolvers<T>();
+    const look = (): void => {
+      const found = find();
+      if (found === undefined) return;
+      watchers.delete(look);
+      resolve(found);
+    };
+    watchers.add(look);
+    look();
+    return promise;
+  };
+  const open: TestRun["open"] = (path, headers = {}) => {
+    const address = store.addressOf(serviceName);
+    if (address === undefined) throw new Error("not deployed");
+    if (session === undefined || session.closed || session.destroyed) {
+      session = http2.connect(address, { ca: ca.certPem });
+      session.on("error", () => {});
+    }
+    return session.request({
+      ":method": "POST",
+      ":path": path,
+      "content-type": "application/grpc",
+      te: "trailers",
+      ...headers,
+    });
+  };
+  const test: TestRun = {
+    run,
+    store,
+    issuer,
+    ca,
+    events,
+    logs,
+    said,
+    async deploy(change = () => {}) {
+      setMembers(store, serviceName, "roles/run.invoker", [`serviceAccount:${gatewaySa}`]);
+      const env = [{ name: "NODE", values: { case: "value" as const, value: process.execPath } }];
+      const ports = [{ name: "h2c", containerPort: 8080 }];
+      const message = create(ServiceSchema, {
+        template: { containers: [{ command: [`"$NODE" ${script}`], env, ports }] },
+      });
+      change(message);
+      store.put(ServiceSchema, serviceName, message);
+      return await run.settled(serviceName);
+    },
+    token({ email = gatewaySa, audience, emailVerified = true } = {}) {
+      const aud = audience ?? store.addressOf(serviceName) ?? "";
+      return issuer.mint({ email, audience: aud, emailVerified }).value;
+    },
+    open,
+    async call(path, headers) {
+      const stream = open(path, headers);
+      stream.end();
+      return await answerOf(stream);
+    },
+    eventOf: (path) => awaited(() => events.find((event) => event.path === path)),
+    line: (pattern) => awaited(() => logs.find(({ text }) => pattern.test(text))),
+    async [Symbol.asyncDispose]() {
+      session?.destroy();
+      await stack.disposeAsync();
+    },
+  };
+  return test;
+}
+
+/** All of an answer; rejects when the stream is reset. */
+export async function answerOf(stream: http2.ClientHttp2Stream): Promise<Answer> {
+  let body = "";
+  let trailers: http2.IncomingHttpHeaders = {};
+  stream.setEncoding("utf8");
+  stream.on("data", (text: string) => {
+    body += text;
+  });
+  stream.on("trailers", (received) => {
+    trailers = received;
+  });
+  const responded = once(stream, "response");
+  const [headers] = (await responded) as [
+    http2.IncomingHttpHeaders & http2.IncomingHttpStatusHeader,
+  ];
+  if (!stream.readableEnded) await once(stream, "end");
+  return { status: headers[":status"] ?? 0, headers, body, trailers };
+}

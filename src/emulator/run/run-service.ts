@@ -1,0 +1,144 @@
+import { toBinary } from "@bufbuild/protobuf";
+import { RevisionTemplateSchema } from "../../google/gen/google/cloud/run/v2/revision_template_pb.ts";
+import type { Service } from "../../google/gen/google/cloud/run/v2/service_pb.ts";
+import { ServiceScalingSchema } from "../../google/gen/google/cloud/run/v2/vendor_settings_pb.ts";
+import { revisionName } from "./random-names.ts";
+import { type RevisionSpec, readRevision } from "./read-revision.ts";
+import { RunningRevision, type RunningRevisionOptions } from "./running-revision.ts";
+import type { ServiceState } from "./service-status.ts";
+import type { Serving } from "./serving.ts";
+
+export interface RunServiceOptions extends Omit<RunningRevisionOptions, "spec"> {
+  /** Resource name, projects/P/locations/L/services/S. */
+  readonly name: string;
+  readonly onState: (state: ServiceState) => void;
+}
+
+/** Replaced revisions that may still finish their calls; the oldest of more is stopped. */
+const MAX_DRAINING = 2;
+
+/**
+ * The revisions of one service: a changed template starts a new one; when its instances are ready it serves, and the old
+ * one ends its calls and stops. One that cannot start leaves the old one serving. States of a revision: starting,
+ * serving, draining.
+ */
+export class RunService {
+  readonly #options: RunServiceOptions;
+  #template: string | undefined;
+  #count = 0;
+  #starting: RunningRevision | undefined;
+  #serving: RunningRevision | undefined;
+  readonly #draining = new Map<RunningRevision, Promise<void>>();
+  #why = "it has no revision yet";
+  #settled: Promise<string> = Promise.reject(new Error("the service was never followed"));
+
+  constructor(options: RunServiceOptions) {
+    this.#options = options;
+    this.#settled.catch(() => {});
+  }
+
+  get serving(): Serving {
+    return this.#serving === undefined
+      ? { kind: "none", detail: `${this.#options.name}: ${this.#why}` }
+      : { kind: "revision", revision: this.#serving };
+  }
+
+  /** The revision that the last change led to, when it serves; rejects with the reason when it does not. */
+  get settled(): Promise<string> {
+    return this.#settled;
+  }
+
+  /** Make what runs follow the message. Only another template or scaling makes a revision. */
+  follow(message: Service): void {
+    const template = templateOf(message);
+    if (template === this.#template) return;
+    this.#template = template;
+    this.#settled = this.#roll(message);
+    // Whoever wants to know asks for it; the old revision serves on.
+    this.#settled.catch(() => {});
+  }
+
+  /** Stop everything: SIGTERM now, SIGKILL after `graceMs`. */
+  async stop(graceMs: number): Promise<void> {
+    this.#template = undefined;
+    this.#why = "it is being stopped";
+    const all = [this.#starting, this.#serving, ...this.#draining.keys()];
+    this.#starting = undefined;
+    this.#serving = undefined;
+    await Promise.all(all.map((revision) => revision?.stop(graceMs)));
+    await Promise.all(this.#draining.values());
+  }
+
+  async #roll(message: Service): Promise<string> {
+    const { times, onState } = this.#options;
+    const template = this.#template;
+    const spec = this.#read(message);
+    const revision = new RunningRevision({ ...this.#options, spec });
+    const superseded = this.#starting;
+    this.#starting = revision;
+    onState({ kind: "reconciling", revision: spec.revision });
+    try {
+      await superseded?.stop(0);
+      await revision.start();
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      await revision.stop(times.graceMs);
+      if (this.#starting === revision) {
+        this.#starting = undefined;
+        this.#why = why;
+        onState({ kind: "failed", revision: spec.revision, message: why });
+      }
+      throw cause;
+    }
+    if (this.#template !== template) {
+      await revision.stop(0);
+      throw new Error(`${spec.revision} was replaced before it served`);
+    }
+    this.#starting = undefined;
+    const old = this.#serving;
+    this.#serving = revision;
+    onState({ kind: "ready", revision: spec.revision });
+    if (old !== undefined) this.#retire(old);
+    return spec.revision;
+  }
+
+  #read(message: Service): RevisionSpec {
+    const { name, random, onState } = this.#options;
+    const service = name.slice(name.lastIndexOf("/") + 1);
+    this.#count = Math.max(this.#count, countOf(message.latestCreatedRevision)) + 1;
+    const revision = message.template?.revision || revisionName(service, this.#count, random);
+    try {
+      return readRevision(name, message, revision);
+    } catch (cause) {
+      this.#why = String(cause);
+      onState({ kind: "failed", revision, message: this.#why });
+      throw cause;
+    }
+  }
+
+  #retire(old: RunningRevision): void {
+    const done = old.drain(old.spec.timeoutMs).then(() => old.stop(this.#options.times.graceMs));
+    this.#draining.set(
+      old,
+      done.finally(() => this.#draining.delete(old)),
+    );
+    const [oldest] = this.#draining.keys();
+    if (this.#draining.size > MAX_DRAINING && oldest !== undefined) {
+      void oldest.stop(this.#options.times.graceMs);
+    }
+  }
+}
+
+/** Equal for two messages that ask for the same revision. */
+function templateOf({ template, scaling }: Service): string {
+  const parts = [
+    template === undefined ? new Uint8Array() : toBinary(RevisionTemplateSchema, template),
+    scaling === undefined ? new Uint8Array() : toBinary(ServiceScalingSchema, scaling),
+  ];
+  return parts.map((bytes) => Buffer.from(bytes).toString("base64")).join(" ");
+}
+
+/** 7 of SERVICE-00007-abc. */
+function countOf(revision: string): number {
+  return Number(/-(\d{5})-[a-z]{3}$/.exec(revision)?.[1] ?? 0);
+}
