@@ -2,6 +2,7 @@ import { Code } from "@connectrpc/connect";
 import type { Position } from "../config/problem.ts";
 import { matches, type Selector } from "../config/selector.ts";
 import type { Rejection } from "../rejection/rejection.ts";
+import { includes, type Member, memberFor, printMember } from "./member.ts";
 import { type Principal, printPrincipal } from "./principal.ts";
 
 /** access.yaml, read: who may call what. */
@@ -18,15 +19,6 @@ export interface AccessRule {
   /** Where the rule starts. */
   readonly at: Position;
 }
-
-/** IAM's kinds of members. Emails and domains in lower case. */
-export type Member =
-  | { readonly kind: "user" | "serviceAccount"; readonly email: string }
-  | { readonly kind: "domain"; readonly domain: string }
-  /** Any principal. */
-  | { readonly kind: "allAuthenticatedUsers" }
-  /** Also anonymous callers. */
-  | { readonly kind: "allUsers" };
 
 export type AccessDecision =
   | { readonly allowed: true /** Which rule let it in. */; readonly detail: string }
@@ -45,7 +37,7 @@ export function decideAccess(
 ): AccessDecision {
   const rule = rules.findLast(({ selector }) => matches(selector, method));
   const who = printPrincipal(principal);
-  const addition = `add ${memberOf(principal)} under allow:`;
+  const addition = `add ${memberFor(principal)} under allow:`;
   if (rule === undefined) {
     const detail = `no rule in ${file} matches ${method}`;
     const fix = `add a rule with selector: ${method} to ${file} and ${addition} there (saved = live)`;
@@ -64,19 +56,6 @@ export function decideAccess(
   return denied("ACCESS_DENIED", method, `${who} is not in ${place}`, fix);
 }
 
-/** As it is written in access.yaml. */
-export function printMember(member: Member): string {
-  switch (member.kind) {
-    case "user":
-    case "serviceAccount":
-      return `${member.kind}:${member.email}`;
-    case "domain":
-      return `domain:${member.domain}`;
-    default:
-      return member.kind;
-  }
-}
-
 function denied(
   reason: "ACCESS_DENIED" | "PRINCIPAL_MISSING",
   method: string,
@@ -88,22 +67,4 @@ function denied(
       ? [Code.PermissionDenied, `not allowed to call ${method}`]
       : [Code.Unauthenticated, `authentication is required to call ${method}`];
   return { allowed: false, rejection: { hop: "server", reason, code, message, detail, fix } };
-}
-
-function includes(member: Member, principal: Principal): boolean {
-  if (member.kind === "allUsers") return true;
-  if (principal.kind === "anonymous") return false;
-  if (member.kind === "allAuthenticatedUsers") return true;
-  if (principal.email === undefined) return false;
-  return member.kind === "domain"
-    ? principal.email.endsWith(`@${member.domain}`)
-    : principal.email === member.email;
-}
-
-/** The member that would let this principal in, and nobody else where that can be said. */
-function memberOf(principal: Principal): string {
-  if (principal.kind === "anonymous") return "allUsers";
-  if (principal.email === undefined) return "allAuthenticatedUsers";
-  const kind = principal.email.endsWith(".gserviceaccount.com") ? "serviceAccount" : "user";
-  return `${kind}:${principal.email}`;
 }

@@ -83,8 +83,13 @@ async function serve(
     log({ severity, message, time: new Date(nowMs()).toISOString(), ...more });
 
   const tls = readTls(flags);
-  // Which methods there are does not depend on the instance, and who may call them is read before anything is asked of it.
+  // Which methods there are does not depend on the instance.
   const methods = methodsOf((router) => routes(router, { revision: "", instanceId: "" }));
+  if (flags.accessFile !== undefined) {
+    // A mistake in it is said before anybody waits for a metadata server, which may know the project.
+    const values = { PROJECT_ID: "project", ...defined(env) };
+    openAccessFile({ file: flags.accessFile, methods, values })[Symbol.dispose]();
+  }
   const { instance, projectId } = await readInstance(flags, env);
   const values = { ...(projectId === undefined ? {} : { PROJECT_ID: projectId }), ...defined(env) };
   const access =
