@@ -29,7 +29,11 @@ export function answerIamCredentials(
   if (body === undefined)
     return googleError(400, "INVALID_ARGUMENT", "Invalid JSON payload received.");
   const isIdToken = match[2] === "generateIdToken";
-  const chain = [caller.email, ...delegatesOf(body), email];
+  const delegates = delegatesOf(body);
+  if (delegates.length > MAX_DELEGATES) {
+    return googleError(400, "INVALID_ARGUMENT", `more than ${MAX_DELEGATES} delegates`);
+  }
+  const chain = [caller.email, ...delegates, email];
   const isAllowed = chain.every(
     (from, i) => i + 1 === chain.length || issuer.mayMintAs(from, chain[i + 1] ?? ""),
   );
@@ -80,7 +84,7 @@ function generateAccessToken(email: string, body: Body, issuer: IssuerParts): Lo
 /** `projects/-/serviceAccounts/EMAIL`, each allowed to mint as the next. */
 function delegatesOf(body: Body): readonly string[] {
   const delegates = Array.isArray(body.delegates) ? body.delegates : [];
-  return delegates.slice(0, MAX_DELEGATES).map((name) => String(name).split("/").at(-1) ?? "");
+  return delegates.map((name) => String(name).split("/").at(-1) ?? "");
 }
 
 function denied(permission: string): LocalAnswer {

@@ -120,7 +120,7 @@ async function serve(
   if (url === null) return send(response, googleError(400, "INVALID_ARGUMENT", "this is no URL"));
   const current = faultFor(fault(), url.pathname);
   const body = await readBody(request);
-  if (current.slowMs !== undefined) await after(current.slowMs, undefined, { signal: closing });
+  if (current.slowMs !== undefined) await pause(current.slowMs, response, closing);
   if (current.cut) return void response.destroy();
   if (current.down)
     return send(response, googleError(503, "UNAVAILABLE", "The service is currently unavailable."));
@@ -138,6 +138,13 @@ async function serve(
     onError(error);
     send(response, googleError(500, "INTERNAL", "Internal error encountered."));
   }
+}
+
+/** Rejects when the caller leaves, or the server ends, before the time is up. */
+async function pause(ms: number, response: ServerResponse, closing: AbortSignal): Promise<void> {
+  const left = new AbortController();
+  response.once("close", () => left.abort());
+  await after(ms, undefined, { signal: AbortSignal.any([closing, left.signal]) });
 }
 
 /** The answer, or a lie that fits any. */
@@ -162,7 +169,7 @@ function send(response: ServerResponse, { status, headers, body }: LocalAnswer):
 async function readBody(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of request) {
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     length += chunk.length;
     if (length > MAX_BODY_BYTES) return undefined;
     chunks.push(chunk);
