@@ -1,0 +1,44 @@
+import type { TrafficEvent } from "../../rejection/traffic.ts";
+import { grpcCodeName } from "../grpc-code.ts";
+
+/** What the hops reported while the client made its first calls. */
+export class FirstCalls {
+  /** `SayHello OK` -> how often. */
+  readonly #outcomes = new Map<string, number>();
+  /** instance id -> RPCs it answered. */
+  readonly #instances = new Map<string, number>();
+  #failed = 0;
+
+  add({ hop, path, grpcStatus, httpStatus, instanceId }: TrafficEvent): void {
+    if (hop === "cloud-run" && instanceId !== undefined)
+      this.#instances.set(instanceId, (this.#instances.get(instanceId) ?? 0) + 1);
+    if (hop !== "gateway") return;
+    const status =
+      grpcStatus === undefined ? `HTTP ${httpStatus ?? "reset"}` : grpcCodeName(grpcStatus);
+    if (grpcStatus !== 0) this.#failed += 1;
+    const outcome = `${path.slice(path.lastIndexOf("/") + 1)} ${status}`;
+    this.#outcomes.set(outcome, (this.#outcomes.get(outcome) ?? 0) + 1);
+  }
+
+  /** At least one call reached the gateway, and all ended with OK. */
+  get allSucceeded(): boolean {
+    return this.#failed === 0 && this.#outcomes.size > 0;
+  }
+
+  get count(): number {
+    return [...this.#outcomes.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  /** `10 SayHello OK, 1 SayHelloStream OK` */
+  get outcomes(): string {
+    return [...this.#outcomes].map(([outcome, count]) => `${count} ${outcome}`).join(", ");
+  }
+
+  /** `3 instances answered (4, 4, 3 RPCs)`; "" when none did. */
+  get instances(): string {
+    const counts = [...this.#instances.values()].sort((a, b) => b - a);
+    if (counts.length === 0) return "";
+    const who = counts.length === 1 ? "1 instance" : `${counts.length} instances`;
+    return `${who} answered (${counts.join(", ")} RPCs)`;
+  }
+}
