@@ -54,7 +54,7 @@ export async function startLocalServer(options: LocalServerOptions): Promise<Loc
     serve(request, response, options, closing.signal).catch(() => response.destroy()); // the caller left
   };
   const server = tls
-    ? createTlsServer({ ...BOUNDS, ...tls }, onRequest)
+    ? createTlsServer({ ...BOUNDS, ...tls, handshakeTimeout: 10_000 }, onRequest)
     : createServer(BOUNDS, onRequest);
   server.maxConnections = MAX_CONNECTIONS;
   const sockets = new Set<Socket>();

@@ -15,6 +15,7 @@ import {
   type LocalRequest,
   startLocalServer,
 } from "./local-server.ts";
+import { mintUnderFault } from "./mint-under-fault.ts";
 import { generateRsaKey, signingKey } from "./signing-key.ts";
 import { answerTokenRequest } from "./token-endpoint.ts";
 import {
@@ -84,6 +85,8 @@ export async function startIssuer(options: IssuerOptions): Promise<RunningIssuer
   const save = (next: KeyRing): void =>
     saveIssuerState(file, { signing: next.keys, accounts: accounts.all, secret });
 
+  const mint = (request: IdTokenRequest): IdToken =>
+    mintIdToken(request, signingNow(ring, nowMs()), nowMs());
   const parts = {
     nowMs,
     origin: "",
@@ -92,12 +95,8 @@ export async function startIssuer(options: IssuerOptions): Promise<RunningIssuer
     ring: () => ring,
     signer: () => signingNow(ring, nowMs()),
     accountKeyOf: (email: string) => accounts.get(email),
-    mintOverHttp: (request: IdTokenRequest, { lie }: Fault) => {
-      const audience = lie === "wrong-audience" ? "https://not.what.was.asked" : request.audience;
-      const lifetimeS = lie === "expired" ? -3600 : 3600;
-      const { value } = mintIdToken({ ...request, audience, lifetimeS }, parts.signer(), nowMs());
-      return lie === "illegal-token" ? `${value}\nx-injected: 1` : value;
-    },
+    mintOverHttp: (request: IdTokenRequest, current: Fault) =>
+      mintUnderFault(mint, request, current),
     mintAccessToken: ({ email, scopes, lifetimeS = 3600 }: AccessTokenRequest) =>
       mintAccessToken({ email, scopes, expiresAtMs: nowMs() + lifetimeS * 1000 }, secret),
     checkAccessToken: (value: string) => readAccessToken(value, secret, nowMs()),
@@ -126,7 +125,7 @@ export async function startIssuer(options: IssuerOptions): Promise<RunningIssuer
   return {
     url,
     tlsPort: secure.port,
-    mint: (request) => mintIdToken(request, parts.signer(), nowMs()),
+    mint,
     mintAccessToken: parts.mintAccessToken,
     checkAccessToken: parts.checkAccessToken,
     async keyFileFor(email) {

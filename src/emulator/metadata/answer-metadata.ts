@@ -1,4 +1,4 @@
-import type { Lie } from "../issuer/fault.ts";
+import type { Fault } from "../issuer/fault.ts";
 import { jsonAnswer, type LocalAnswer, type LocalRequest } from "../issuer/local-server.ts";
 import {
   listing,
@@ -11,7 +11,7 @@ import {
 /** Mints for the one account of a metadata server. */
 export interface AccountTokens {
   /** The compact JWT. `full`: with claims about the instance. */
-  idToken(audience: string, full: boolean, lie: Lie | undefined): string;
+  idToken(audience: string, full: boolean, fault: Fault): string;
   /** As the token path answers it: access_token, expires_in, token_type. */
   accessToken(scopes: readonly string[]): Readonly<Record<string, string | number>>;
 }
@@ -96,7 +96,7 @@ function identity(request: LocalRequest, tokens: AccountTokens): LocalAnswer {
     return html(400, "Bad Request", "format must be standard or full");
   }
   return {
-    ...text(tokens.idToken(audience, format === "full", request.fault.lie)),
+    ...text(tokens.idToken(audience, format === "full", request.fault)),
     headers: { "content-type": "text/html" },
   };
 }

@@ -225,6 +225,16 @@ describe("startMetadataServer", () => {
     ]);
   });
 
+  it("lies when told to: a token for another audience, one that expired", async () => {
+    const path = "instance/service-accounts/default/identity?audience=a";
+    server.setFault({ lie: "wrong-audience" });
+    assert.equal(decodeJwt(await read(path)).aud, "https://not.what.was.asked");
+    server.setFault({ lie: "expired" });
+    assert.equal(decodeJwt(await read(path)).exp, noonMs / 1000 - 3600);
+    server.setFault(undefined);
+    assert.equal(decodeJwt(await read(path)).aud, "a");
+  });
+
   it("does wrong when told to: down, then well again", async () => {
     server.setFault({ down: true, path: /token$/ });
     assert.equal(

@@ -1,5 +1,6 @@
 import type { Fault } from "../issuer/fault.ts";
 import { startLocalServer } from "../issuer/local-server.ts";
+import { mintUnderFault } from "../issuer/mint-under-fault.ts";
 import type { RunningIssuer } from "../issuer/start-issuer.ts";
 import { answerMetadata } from "./answer-metadata.ts";
 import { type InstanceFacts, metadataTree, SCOPES } from "./metadata-tree.ts";
@@ -29,14 +30,9 @@ export async function startMetadataServer(options: MetadataServerOptions): Promi
   const startedAtMs = nowMs();
   let fault: Fault | undefined;
   const tokens = {
-    idToken(audience: string, full: boolean, lie: Fault["lie"]): string {
-      const { value } = issuer.mint({
-        email,
-        audience: lie === "wrong-audience" ? "https://not.what.was.asked" : audience,
-        ...(lie === "expired" && { lifetimeS: -3600 }),
-        ...(full && { claims: instanceClaims(options, startedAtMs) }),
-      });
-      return lie === "illegal-token" ? `${value}\nx-injected: 1` : value;
+    idToken(audience: string, full: boolean, current: Fault): string {
+      const claims = full ? instanceClaims(options, startedAtMs) : {};
+      return mintUnderFault(issuer.mint, { email, audience, claims }, current);
     },
     accessToken(scopes: readonly string[]) {
       const { value, expiresAtMs } = issuer.mintAccessToken({
