@@ -133,6 +133,11 @@ describe("the token endpoint", () => {
       () => `${[{ alg: "none" }, good()].map(segment).join(".")}.`,
       /^Invalid JWT Signature\.$/,
     ],
+    [
+      "that names another alg",
+      () => assertion(good(), { alg: "RS512" }),
+      /^Invalid JWT Signature\.$/,
+    ],
     ["with alg HS256", hmac, /^Invalid JWT Signature\.$/],
     ["with a cut signature", () => assertion(good()).slice(0, -3), /^Invalid JWT Signature\.$/],
     [
