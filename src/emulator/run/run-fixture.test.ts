@@ -1,5 +1,4 @@
-import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import http2 from "node:http2";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,6 +14,7 @@ import { setMembers } from "../iam/bindings.ts";
 import { type RunningIssuer, startIssuer } from "../issuer/start-issuer.ts";
 import { startMetadataServer } from "../metadata/start-metadata-server.ts";
 import { Store } from "../store.ts";
+import { type Answer, answerOf, writeContainer } from "./container-fixture.test.ts";
 import { launchProcesses } from "./launch-processes.ts";
 import { defaultRevisionTimes } from "./revision-times.ts";
 import type { LogLine } from "./start-instance.ts";
@@ -22,62 +22,6 @@ import { type RunningRun, type RunOptions, startRun } from "./start-run.ts";
 
 export const serviceName = "projects/callpath-local/locations/us-central1/services/echo";
 export const gatewaySa = "gateway-sa@callpath-local.iam.gserviceaccount.com";
-
-/** A container: h2c on $PORT; what it does is in the path. */
-const CONTAINER = `
-import http2 from "node:http2";
-const { PORT, K_REVISION, K_SERVICE, K_CONFIGURATION, GCE_METADATA_HOST, FAIL, GREETING } = process.env;
-if (FAIL === "at-start") { console.error("boom: no database"); process.exit(3); }
-const id = await (await fetch("http://" + GCE_METADATA_HOST + "/computeMetadata/v1/instance/id", { headers: { "metadata-flavor": "Google", connection: "close" } })).text();
-const server = http2.createServer();
-const sessions = new Set();
-server.on("session", (session) => { sessions.add(session); session.on("close", () => sessions.delete(session)); });
-server.on("stream", (stream, headers) => {
-  stream.on("error", () => {});
-  const answer = () => {
-    if (stream.destroyed) return;
-    stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
-    stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
-    stream.end(JSON.stringify({ id, pid: process.pid, K_REVISION, K_SERVICE, K_CONFIGURATION, GREETING, headers, trailers }));
-  };
-  let trailers;
-  stream.on("trailers", (received) => { trailers = received; });
-  const [, verb, ms] = headers[":path"].split("/");
-  if (verb === "hang") { console.log("hanging"); return; }
-  if (verb === "stream") { stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true }); stream.write("first"); return; }
-  if (verb === "crash") { console.error("boom: out of luck"); process.exit(3); }
-  if (verb === "slow") { console.log("slow begins"); setTimeout(answer, Number(ms)); return; }
-  stream.resume();
-  stream.on("end", answer);
-});
-process.on("SIGTERM", () => { console.log("SIGTERM"); server.close(() => { console.log("bye"); process.exit(0); }); for (const session of sessions) session.close(); });
-server.listen(PORT, "127.0.0.1", () => console.log("listening"));
-`;
-
-/** What the container says of a call. */
-export interface Echo {
-  readonly id: string;
-  readonly pid: number;
-  readonly K_REVISION: string;
-  readonly K_SERVICE: string;
-  readonly K_CONFIGURATION: string;
-  readonly GREETING: string | undefined;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly trailers: Readonly<Record<string, string>> | undefined;
-}
-
-export interface Answer {
-  readonly status: number;
-  readonly headers: http2.IncomingHttpHeaders;
-  readonly body: string;
-  readonly trailers: http2.IncomingHttpHeaders;
-}
-
-/** A request that was answered by a container. */
-export function echoOf({ status, body }: Answer): Echo {
-  if (status !== 200) throw new Error(`status ${status}: ${body}`);
-  return JSON.parse(body) as Echo;
-}
 
 export interface TestRun extends AsyncDisposable {
   readonly run: RunningRun;
@@ -114,8 +58,7 @@ export async function startTestRun(more: Partial<RunOptions> = {}): Promise<Test
   const stack = new AsyncDisposableStack();
   const stateDir = await mkdtemp(join(tmpdir(), "callpath-run-"));
   stack.defer(() => rm(stateDir, { recursive: true }));
-  const script = join(stateDir, "container.mjs");
-  await writeFile(script, CONTAINER);
+  const command = [await writeContainer(stateDir)];
   const nowMs = Date.now;
   const ca = openLocalCa(stateDir, { nowMs });
   const issuer = stack.use(await startIssuer({ stateDir, ca, nowMs }));
@@ -157,6 +100,7 @@ export async function startTestRun(more: Partial<RunOptions> = {}): Promise<Test
       times: { ...defaultRevisionTimes, firstPauseMs: 20, longestPauseMs: 100 },
       drainMs: 2_000,
       graceMs: 2_000,
+      endMs: 4_000,
       nowMs,
       random: Math.random,
       onTraffic(event) {
@@ -206,10 +150,9 @@ export async function startTestRun(more: Partial<RunOptions> = {}): Promise<Test
     said,
     async deploy(change = () => {}) {
       setMembers(store, serviceName, "roles/run.invoker", [`serviceAccount:${gatewaySa}`]);
-      const env = [{ name: "NODE", values: { case: "value" as const, value: process.execPath } }];
       const ports = [{ name: "h2c", containerPort: 8080 }];
       const message = create(ServiceSchema, {
-        template: { containers: [{ command: [`"$NODE" ${script}`], env, ports }] },
+        template: { containers: [{ command, ports }] },
       });
       change(message);
       store.put(ServiceSchema, serviceName, message);
@@ -233,23 +176,4 @@ export async function startTestRun(more: Partial<RunOptions> = {}): Promise<Test
     },
   };
   return test;
-}
-
-/** All of an answer; rejects when the stream is reset. */
-export async function answerOf(stream: http2.ClientHttp2Stream): Promise<Answer> {
-  let body = "";
-  let trailers: http2.IncomingHttpHeaders = {};
-  stream.setEncoding("utf8");
-  stream.on("data", (text: string) => {
-    body += text;
-  });
-  stream.on("trailers", (received) => {
-    trailers = received;
-  });
-  const responded = once(stream, "response");
-  const [headers] = (await responded) as [
-    http2.IncomingHttpHeaders & http2.IncomingHttpStatusHeader,
-  ];
-  if (!stream.readableEnded) await once(stream, "end");
-  return { status: headers[":status"] ?? 0, headers, body, trailers };
 }

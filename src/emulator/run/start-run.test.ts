@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { echoOf, instances, startTestRun } from "./run-fixture.test.ts";
+import { echoOf } from "./container-fixture.test.ts";
+import { instances, startTestRun } from "./run-fixture.test.ts";
 
 describe("startRun", () => {
   it("runs instances with Cloud Run's environment and leads calls to them in turn over one channel", async () => {

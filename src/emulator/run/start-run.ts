@@ -33,8 +33,10 @@ export interface RunOptions {
   readonly times: RevisionTimes;
   /** How long calls in flight may take when everything ends. */
   readonly drainMs: number;
-  /** How long instances may take then, from SIGTERM to SIGKILL. */
+  /** How long instances may take then, from SIGTERM to SIGKILL … */
   readonly graceMs: number;
+  /** … which is sent no later than this after the end began. */
+  readonly endMs: number;
   readonly stripSignature?: boolean;
   readonly nowMs: () => number;
   readonly random: () => number;
@@ -199,9 +201,11 @@ class Run implements RunningRun {
     if (opened === undefined) return;
     const { service, front, server } = opened;
     this.#options.store.setAddress(name, undefined);
+    const { nowMs, graceMs, endMs } = this.#options;
+    const untilMs = nowMs() + endMs;
     await server[Symbol.asyncDispose]();
     this.#services.delete(name);
-    await service.stop(this.#options.graceMs);
+    await service.stop(Math.max(Math.min(graceMs, untilMs - nowMs()), 0));
     front[Symbol.dispose]();
   }
 }

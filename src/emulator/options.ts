@@ -1,0 +1,34 @@
+import type { Engine } from "../http2/exchange.ts";
+import type { Limits } from "../http2/limits.ts";
+import type { TrafficEvent } from "../rejection/traffic.ts";
+import type { LocalProject } from "./project.ts";
+import type { Launch } from "./run/launch.ts";
+import type { RevisionTimes } from "./run/revision-times.ts";
+import type { LogLine } from "./run/start-instance.ts";
+
+export interface EmulatorOptions extends Partial<LocalProject> {
+  /** Certificates and keys lie here, e.g. .callpath/. */
+  readonly stateDir: string;
+  readonly nowMs: () => number;
+  /** Ports N (gateway), N+1 (service) … N+4; 0: free ones. Default: 8443 and 8444 where they are free, others free ones. */
+  readonly portBase?: number;
+  /** What instances inherit, e.g. process.env. Default: nothing but a PATH. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** For tests: instances that are no processes. */
+  readonly launch?: Launch;
+  readonly random?: () => number;
+  readonly engine?: Engine;
+  readonly limits?: Partial<Limits>;
+  /** Bounds in time of instances. */
+  readonly times?: Partial<RevisionTimes>;
+  /** Default true, as today; false: containers get whole tokens, as in 2021. */
+  readonly stripSignature?: boolean;
+  /** One event a call and hop: gateway and cloud-run. */
+  readonly onTraffic?: (event: TrafficEvent) => void;
+  /** Keep the gateway's steps on events of refused calls. Default true. */
+  readonly traceRefusals?: boolean;
+  /** Each line of each instance. It writes on when a returned promise is settled. */
+  readonly onLog?: (line: LogLine) => void | Promise<void>;
+  /** What an operator should know: ports in use, crashed instances, keys renewed. Never a token. */
+  readonly log?: (severity: "INFO" | "WARNING" | "ERROR", message: string) => void;
+}
