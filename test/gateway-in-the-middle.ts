@@ -69,15 +69,18 @@ export class Middle implements AsyncDisposable {
   readonly keyServer: KeyServer;
   readonly gateway: RunningGateway;
   readonly client: RawClient;
+  /** Where the key server answers. */
+  readonly jwks: string;
 
   private constructor(
-    parts: Pick<Middle, "keys" | "backend" | "keyServer" | "gateway" | "client">,
+    parts: Pick<Middle, "keys" | "backend" | "keyServer" | "gateway" | "client" | "jwks">,
   ) {
     this.keys = parts.keys;
     this.backend = parts.backend;
     this.keyServer = parts.keyServer;
     this.gateway = parts.gateway;
     this.client = parts.client;
+    this.jwks = parts.jwks;
   }
 
   static async start(options: MiddleOptions): Promise<Middle> {
@@ -104,7 +107,14 @@ export class Middle implements AsyncDisposable {
         })),
       ...rest,
     });
-    return new Middle({ keys, backend, keyServer, gateway, client: new RawClient(gateway.url) });
+    return new Middle({
+      keys,
+      backend,
+      keyServer,
+      gateway,
+      jwks,
+      client: new RawClient(gateway.url),
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -69,12 +69,16 @@ export class Backend implements AsyncDisposable {
     });
   }
 
+  port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
   async listen(port = 0): Promise<number> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once("error", reject);
       this.#server.listen(port, "127.0.0.1", resolve);
     });
-    return (this.#server.address() as AddressInfo).port;
+    return this.port();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
