@@ -21,7 +21,8 @@ export interface AccessRule {
 }
 
 export type AccessDecision =
-  | { readonly allowed: true /** Which rule let it in. */; readonly detail: string }
+  /** detail: which rule let it in. */
+  | { readonly allowed: true; readonly detail: string }
   | { readonly allowed: false; readonly rejection: Rejection };
 
 /**
@@ -49,7 +50,7 @@ export function decideAccess(
     return { allowed: true, detail: `${place} allows ${printMember(member)}` };
   if (principal.kind === "anonymous") {
     const detail = `${place} names who may call ${method}, and this call names nobody (${principal.rule})`;
-    const fix = `send an ID token, or ${addition} in ${file} (saved = live)`;
+    const fix = `send an ID token of a principal that ${place} names`;
     return denied("PRINCIPAL_MISSING", method, detail, fix);
   }
   const fix = `${addition} in ${file} (saved = live)`;
