@@ -1,9 +1,9 @@
 import { type Code, ConnectError } from "@connectrpc/connect";
 import { ErrorInfoSchema } from "../google/gen/google/rpc/error_details_pb.ts";
+import type { Hop } from "./hop.ts";
 import type { RejectionReason } from "./reasons.ts";
 
-/** Where something was refused. */
-export type Hop = "client" | "gateway" | "cloud-run" | "server";
+export type { Hop } from "./hop.ts";
 
 /** One refusal, as a plain value: who refused, why, and what to change. */
 export interface Rejection {

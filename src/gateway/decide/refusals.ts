@@ -5,6 +5,7 @@ import type { Rejection } from "../../rejection/rejection.ts";
 import type { ApiKeyFault } from "./api-key.ts";
 import { grpcCodeOfHttp } from "./grpc-code.ts";
 import type { JwtFailure } from "./jwt-outcome.ts";
+import { queryValue } from "./query.ts";
 import type { RouteFound } from "./route.ts";
 import { fixFor, seenByFailure, shown, wantedBy } from "./token-words.ts";
 
@@ -37,7 +38,8 @@ export function routeRefusal(
   model: GatewayModel,
   found: Extract<RouteFound, { readonly kind: "refused" }>,
 ): GatewayRefusal {
-  const { method, path, route } = found;
+  const { method, route } = found;
+  const [path = ""] = found.path.split("?", 1); // a query may hold a token or a key
   const seen = `${shown(method)} ${shown(path)}`;
   if (route !== undefined)
     return refusal("call", {
@@ -111,17 +113,24 @@ export function jwtRefusal(
     fix: fixFor(failure),
     ...(accepted === undefined ? {} : { accepted }),
   };
-  return refusal(failure.rule, words, challenge(head, path, failure.reason === "TOKEN_MISSING"));
+  return refusal(failure.rule, words, challenge(failure, head, path));
 }
 
 const maxRealmPathBytes = 256;
 
-/** JV-6. A quote in the path would end the realm: it is escaped. */
-function challenge(head: Head, path: string, isMissing: boolean): string {
+/**
+ * JV-6. A quote in the path would end the realm: it is escaped. A query that holds a token or a key is left out, as the
+ * refusal goes to logs too.
+ */
+function challenge({ reason, requirement }: JwtFailure, head: Head, path: string): string {
   const scheme = firstValue(head, "x-forwarded-proto") ?? firstValue(head, ":scheme") ?? "http";
   const authority = firstValue(head, ":authority") ?? firstValue(head, "host") ?? "";
-  const uri = `${scheme}://${authority}${path.slice(0, maxRealmPathBytes)}`.replaceAll('"', "%22");
-  return `Bearer realm="${uri}"${isMissing ? "" : ', error="invalid_token"'}`;
+  const named = requirement.provider.locations.filter(({ kind }) => kind === "query");
+  const names = ["key", "api_key", ...named.map(({ name }) => name)];
+  const isSecret = names.some((name) => queryValue(path, name) !== undefined);
+  const told = (isSecret ? path.slice(0, path.indexOf("?")) : path).slice(0, maxRealmPathBytes);
+  const uri = `${scheme}://${authority}${told}`.replaceAll('"', "%22");
+  return `Bearer realm="${uri}"${reason === "TOKEN_MISSING" ? "" : ', error="invalid_token"'}`;
 }
 
 /** UC-2, UC-9. In gRPC 400 is INTERNAL (ER-3). */

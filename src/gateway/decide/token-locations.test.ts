@@ -116,3 +116,18 @@ describe("decide: where tokens stand", () => {
     assert.equal(decision.claims?.sub, "bearer");
   });
 });
+
+describe("decide: tokens and keys in a query", () => {
+  it("show nowhere in a refusal", () => {
+    for (const [name, value] of [
+      ["access_token", mint({ aud: "x" })],
+      ["key", "secret-key"],
+      ["api_key", "secret-key"],
+    ] as const)
+      for (const path of ["/echo.EchoServer/SayHello", "/echo.EchoServer/Nothing"]) {
+        const decision = decided(makeHead([], { path: `${path}?a=b&${name}=${value}` }));
+        const text = JSON.stringify([refusalOf(decision), decision.steps]);
+        assert.ok(!text.includes(value.slice(0, 10)), text);
+      }
+  });
+});
