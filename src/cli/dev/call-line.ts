@@ -1,5 +1,5 @@
+import { codeName } from "../../rejection/code-name.ts";
 import type { TrafficEvent } from "../../rejection/traffic.ts";
-import { grpcCodeName } from "../grpc-code.ts";
 import type { JoinedCall } from "./joined-call.ts";
 
 /**
@@ -24,8 +24,8 @@ function hopText({ hop, rejection, instanceId }: TrafficEvent): string {
 }
 
 function statusOf({ grpcStatus, httpStatus }: TrafficEvent, rejected: number | undefined): string {
-  if (grpcStatus !== undefined) return grpcCodeName(grpcStatus);
-  if (rejected !== undefined) return grpcCodeName(rejected);
+  if (grpcStatus !== undefined) return codeName(grpcStatus);
+  if (rejected !== undefined) return codeName(rejected);
   return httpStatus === undefined ? "reset" : `HTTP ${httpStatus}`;
 }
 

@@ -1,5 +1,5 @@
+import { codeName } from "../../rejection/code-name.ts";
 import type { TrafficEvent } from "../../rejection/traffic.ts";
-import { grpcCodeName } from "../grpc-code.ts";
 
 /** What the hops reported while the client made its first calls. */
 export class FirstCalls {
@@ -14,7 +14,7 @@ export class FirstCalls {
       this.#instances.set(instanceId, (this.#instances.get(instanceId) ?? 0) + 1);
     if (hop !== "gateway") return;
     const status =
-      grpcStatus === undefined ? `HTTP ${httpStatus ?? "reset"}` : grpcCodeName(grpcStatus);
+      grpcStatus === undefined ? `HTTP ${httpStatus ?? "reset"}` : codeName(grpcStatus);
     if (grpcStatus !== 0) this.#failed += 1;
     const outcome = `${path.slice(path.lastIndexOf("/") + 1)} ${status}`;
     this.#outcomes.set(outcome, (this.#outcomes.get(outcome) ?? 0) + 1);
