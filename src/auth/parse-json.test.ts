@@ -43,13 +43,22 @@ describe("parseJsonObject", () => {
     ["__proto__ twice", '{"__proto__":1,"__proto__":2}'],
     ["a number beyond a double", '{"exp":1e400}'],
     ["a number beyond a double, deep inside", '{"a":[{"b":-1e400}]}'],
+    [
+      "more than 1000 members",
+      JSON.stringify(Object.fromEntries(Array.from({ length: 1002 }, (_, i) => [`k${i}`, i]))),
+    ],
+    ["more than 1000 elements", JSON.stringify({ a: Array.from({ length: 1002 }, () => ({})) })],
     ["nesting of 101", nested(101)],
     ["nesting of 50 000", nested(50_000)],
     ["nesting that never closes", `{"a":${"[".repeat(200_000)}`],
     ["objects nested 40 000 deep", `${'{"a":'.repeat(40_000)}1${"}".repeat(40_000)}`],
   ] as const)
     it(`refuses ${what}`, () => assert.equal(parseJsonObject(text), undefined));
-  it("takes one name in two objects, and nesting of 100", () => {
+  it("takes one name in two objects, nesting of 100, 1000 elements", () => {
+    assert.notEqual(
+      parseJsonObject(JSON.stringify({ a: Array.from({ length: 1000 }, () => 1) })),
+      undefined,
+    );
     assert.notEqual(parseJsonObject('{"a":{"b":1},"c":{"b":1}}'), undefined);
     assert.notEqual(parseJsonObject(nested(100)), undefined);
   });

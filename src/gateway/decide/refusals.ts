@@ -76,8 +76,9 @@ function whatIsServed(
       fix: `Add "- name: ${service}" under apis: (${apis})`,
     };
   const served = [...routes.values()];
+  const lower = path.toLowerCase();
   const alike = served.find(
-    (route) => route.path.toLowerCase() === `/${service}/${method}`.toLowerCase(),
+    (route) => route.path.length === path.length && route.path.toLowerCase() === lower,
   );
   const sameMethod = served.filter((route) => route.path.endsWith(`/${method}`));
   const near = alike ?? (method !== "" && sameMethod.length === 1 ? sameMethod[0] : undefined);
