@@ -1,5 +1,5 @@
 import { createFileRegistry, type FileRegistry, fromBinary } from "@bufbuild/protobuf";
-import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { type FileDescriptorSet, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import type { ProblemList } from "./problem-list.ts";
 
 /** Largest image, bytes; all of googleapis is a third of it. */
@@ -22,25 +22,28 @@ export function readImage(
     return refuse(`the image is larger than ${MAX_IMAGE_BYTES} bytes`, REBUILD);
   }
   if (image.length === 0) return refuse("the image is empty", REBUILD);
+  let files: FileDescriptorSet;
   try {
-    const files = fromBinary(FileDescriptorSetSchema, image);
-    if (files.file.length === 0) return refuse("the image holds no proto file", REBUILD);
+    files = fromBinary(FileDescriptorSetSchema, image);
+  } catch {
+    // What the decoder says ("premature EOF") helps nobody.
+    return refuse("this is no binary FileDescriptorSet", `${REBUILD}; JSON and .proto are none`);
+  }
+  if (files.file.length === 0) return refuse("the image holds no proto file", REBUILD);
+  try {
     return createFileRegistry(files);
   } catch (error) {
-    // What a decoder says about bytes that are no image ("invalid wire type 7") helps nobody; a missing import does.
-    const reason =
-      error instanceof Error ? /^(Unable to resolve|Cannot find) .*/.exec(error.message) : null;
-    if (reason !== null) {
+    const reason = error instanceof Error ? error.message.slice(0, MAX_REASON) : "";
+    if (reason.startsWith("Cannot find ")) {
       return refuse(
-        `the image lacks an import: ${reason[0]}`,
+        `the image lacks an import: ${reason}`,
         `${REBUILD}, which takes imports along`,
       );
     }
-    return refuse(
-      "this is no binary FileDescriptorSet",
-      `${REBUILD}; JSON and .proto files are none`,
-    );
+    return refuse(`the image contradicts itself: ${reason}`, REBUILD);
   }
 }
 
+/** Most characters of the library's own words in a message. */
+const MAX_REASON = 200;
 const REBUILD = "Make it with: npx buf build -o gen/descriptor.pb";

@@ -1,26 +1,22 @@
 import {
   Composer,
-  type CST,
   type Document,
   isAlias,
   isMap,
   isScalar,
   isSeq,
-  Lexer,
   LineCounter,
   type Node,
-  Parser,
 } from "yaml";
 import type { ConfigProblem, Position } from "./problem.ts";
 import { ProblemList } from "./problem-list.ts";
 import { fieldPath, itemPath, type YamlEntry, type YamlNode } from "./yaml-node.ts";
+import { FEWER, readTokens } from "./yaml-tokens.ts";
 
 /** Largest file, characters. Against: a file that is no configuration. */
 export const MAX_TEXT_LENGTH = 1024 * 1024;
-/** Deepest nesting. Against: stack overflow by `[[[[…`. */
-export const MAX_DEPTH = 64;
 /** Most nodes, each alias counted as all that it repeats. Against: aliases of aliases of aliases. */
-export const MAX_NODES = 100_000;
+export const MAX_NODES = 50_000;
 
 export interface ParsedYaml {
   /** undefined: there is nothing to read; the problems say why. */
@@ -46,11 +42,11 @@ export function parseYaml(file: string, text: string): ParsedYaml {
     return refuse("too-large", `the file has more than ${MAX_TEXT_LENGTH} characters`, hint);
   }
   const lines = new LineCounter();
-  const tokens = tokensOf(text, lines.addNewLine);
+  const tokens = readTokens(text, lines.addNewLine);
   const reader = new NodeReader(file, text, lines, problems);
-  if (typeof tokens === "number") {
-    const message = `the file nests deeper than ${MAX_DEPTH} levels here`;
-    problems.error(reader.at(tokens), { code: "too-deep", message, path: "", hint: "Flatten it" });
+  if ("code" in tokens) {
+    const { offset, ...fault } = tokens;
+    problems.error(reader.at(offset), { ...fault, path: "" });
     return { root: undefined, problems: problems.sorted() };
   }
   const [document, second] = new Composer({
@@ -70,25 +66,15 @@ export function parseYaml(file: string, text: string): ParsedYaml {
     });
   }
   const contents = document?.contents ?? undefined;
-  if (contents === undefined || (isScalar(contents) && contents.source === "")) {
+  if (
+    contents === undefined ||
+    (isScalar(contents) && contents.type === "PLAIN" && contents.source === "")
+  ) {
     if (problems.hasErrors) return { root: undefined, problems: problems.sorted() };
     return refuse("empty-document", "the document is empty", "Write the configuration here");
   }
   const root = problems.hasErrors ? undefined : reader.read(contents, "", 0);
   return { root, problems: problems.sorted() };
-}
-
-/** A number: the offset from where on it nests too deep. Checked while parsing, since what comes after recurses. */
-function tokensOf(text: string, onNewLine: (offset: number) => void): CST.Token[] | number {
-  const tokens: CST.Token[] = [];
-  const parser = new Parser(onNewLine);
-  onNewLine(0);
-  for (const lexeme of new Lexer().lex(text)) {
-    for (const token of parser.next(lexeme)) tokens.push(token);
-    if (parser.stack.length > MAX_DEPTH + 2) return parser.offset;
-  }
-  for (const token of parser.end()) tokens.push(token);
-  return tokens;
 }
 
 /** An anchored node and how many nodes stand in it. */
@@ -213,7 +199,7 @@ class NodeReader {
       code: "too-large",
       message: `the document has more than ${MAX_NODES} values, aliases filled in`,
       path: "",
-      hint: "Write fewer rules: `pkg.Service.*` selects every method of a service",
+      hint: FEWER,
     });
   }
 
