@@ -1,4 +1,5 @@
 import { getCACertificates } from "node:tls";
+import { isLoopback } from "../../client/address.ts";
 import type { CallFlags } from "../call.ts";
 import type { Context } from "../command.ts";
 import { UsageError } from "../command.ts";
@@ -29,6 +30,11 @@ export function callTarget(
       "no callpath dev runs here: start it with npm start, or name an --address",
     );
   const url = parseAddress(text);
+  const audience = flags.anonymous ? undefined : flags.audience;
+  if (audience !== undefined && url.protocol === "http:" && !isLoopback(url))
+    throw new UsageError(
+      `--address ${text}: a token would go there in cleartext, for everybody on the way to use; write https://${url.host}`,
+    );
   const origins = running === undefined ? [] : [running.facts.gateway, running.facts.run];
   const dev = origins.includes(url.origin) ? running : undefined;
   if (flags.as !== undefined && dev === undefined) {
@@ -44,7 +50,7 @@ export function callTarget(
   return {
     url,
     dev,
-    audience: flags.anonymous ? undefined : (flags.audience ?? defaultAudience(url, dev)),
+    audience: flags.anonymous ? undefined : (audience ?? defaultAudience(url, dev)),
     ca: ca === undefined ? undefined : [...getCACertificates("default"), ca],
     servername: flags.servername,
   };

@@ -1,18 +1,20 @@
 import type { Transport } from "@connectrpc/connect";
-import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { connectGateway } from "../../client/connect-gateway.ts";
 import type { CallTarget } from "./call-target.ts";
 
-/** A gRPC transport to one address. Disposing closes its connection. */
-export function connect({ url, ca, servername }: CallTarget): Disposable & {
-  readonly transport: Transport;
-} {
-  const nodeOptions = {
-    ...(ca === undefined ? {} : { ca: [...ca] }),
-    ...(servername === undefined ? {} : { servername }),
-  };
-  const sessionManager = new Http2SessionManager(url.origin, {}, nodeOptions);
-  return {
-    transport: createGrpcTransport({ baseUrl: url.origin, nodeOptions, sessionManager }),
-    [Symbol.dispose]: () => sessionManager.abort(),
-  };
+/** A gRPC channel to one address, without retries: one call, one answer. Disposing closes its connection. */
+export function connect(
+  { url, ca, servername }: CallTarget,
+  nowMs: () => number,
+): Disposable & { readonly transport: Transport } {
+  return connectGateway({
+    address: url.origin,
+    // The token is in the call's own headers.
+    audience: "",
+    tokenSource: undefined,
+    servername,
+    ca,
+    tries: 1,
+    nowMs,
+  });
 }

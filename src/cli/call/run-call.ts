@@ -25,12 +25,11 @@ export async function runCall(context: Context<CallFlags>): Promise<number> {
   const { method, registry, json } = chooseMethod(context, found, running?.facts.image);
   const timeoutMs =
     flags.timeout === undefined ? undefined : parseDuration("timeout", flags.timeout);
-  const startedAtMs = context.nowMs();
   const { error: mintError, token } = await mint(context, target);
   const { headers, traceId } = callHeaders(flags.header, token?.value);
   try {
     if (mintError !== undefined) throw mintError;
-    using connection = connect(target);
+    using connection = connect(target, context.nowMs);
     await invoke({
       transport: connection.transport,
       method,
@@ -45,16 +44,7 @@ export async function runCall(context: Context<CallFlags>): Promise<number> {
     const isAnswer =
       error instanceof ConnectError || (mintError !== undefined && error === mintError);
     if (signal.aborted || !isAnswer || !(error instanceof Error)) throw error;
-    await tellFailure(context, {
-      error,
-      method,
-      target,
-      token,
-      traceId,
-      timeoutMs,
-      startedAtMs,
-      json,
-    });
+    await tellFailure(context, { error, method, target, token, traceId, json });
     return REFUSED;
   }
 }

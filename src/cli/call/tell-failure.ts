@@ -1,9 +1,14 @@
 import type { DescMethod } from "@bufbuild/protobuf";
-import { Code, ConnectError } from "@connectrpc/connect";
+import { ConnectError } from "@connectrpc/connect";
 import type { IdToken } from "../../auth/token-source.ts";
+import { explain, printStory, storyJson } from "../../gateway/explain.ts";
+import type { Hop } from "../../rejection/hop.ts";
+import type { TrafficEvent } from "../../rejection/traffic.ts";
 import type { CallFlags } from "../call.ts";
 import type { Context } from "../command.ts";
+import { callRejection, mintFailureCode } from "./call-rejection.ts";
 import type { CallTarget } from "./call-target.ts";
+import { printMethod } from "./find-method.ts";
 
 /** What is known about a call that failed. */
 export interface FailedCall {
@@ -13,25 +18,66 @@ export interface FailedCall {
   readonly target: CallTarget;
   readonly token: IdToken | undefined;
   readonly traceId: string;
-  readonly timeoutMs: number | undefined;
-  readonly startedAtMs: number;
   /** The message, as it would be typed again. */
   readonly json: string | undefined;
 }
 
-/** Say on stderr (as JSON on stdout) which hop refused the call, why, and the fix. */
+/** Say on stderr (with --json on stdout) which hop refused the call, why, and the fix. */
 export async function tellFailure(
-  { note }: Context<CallFlags>,
-  { error }: FailedCall,
+  { flags, note, print }: Context<CallFlags>,
+  call: FailedCall,
 ): Promise<void> {
-  const code = error instanceof ConnectError ? error.code : Code.Unauthenticated;
-  note(
-    `${grpcCodeName(code)}  ${error instanceof ConnectError ? error.rawMessage : error.message}`,
+  const { error, target, token } = call;
+  const isDirect = target.dev !== undefined && target.url.origin === target.dev.facts.run;
+  const throughGateway = target.dev === undefined ? undefined : !isDirect;
+  const story = explain(
+    {
+      answer:
+        error instanceof ConnectError
+          ? { code: error.code, message: error.rawMessage }
+          : { code: mintFailureCode, message: error.message },
+      events: await eventsOf(call),
+      rejection: callRejection(error, { sentToken: token !== undefined, throughGateway }),
+    },
+    {
+      method: printMethod(call.method),
+      message: call.json,
+      audience: target.audience,
+      as: flags.as,
+      flags: keptFlags(flags),
+      ...(target.dev === undefined ? {} : { usualCaller: "gateway-client-sa" }),
+      ...(isDirect ? { path: directPath } : {}),
+    },
   );
+  if (flags.json) print(JSON.stringify(storyJson(story)));
+  else note(printStory(story));
 }
 
-/** PERMISSION_DENIED, as gRPC's documents write it. */
-export function grpcCodeName(code: Code): string {
-  const words = Code[code] ?? `CODE_${code}`;
-  return words.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase();
+const directPath: readonly Hop[] = ["cloud-run", "server"];
+
+/** What the running dev saw of it; nothing where the call never left or went elsewhere. */
+async function eventsOf({ error, target, traceId }: FailedCall): Promise<readonly TrafficEvent[]> {
+  if (target.dev === undefined || !(error instanceof ConnectError)) return [];
+  // A dev that ends meanwhile leaves what the caller's side knows.
+  return target.dev.eventsOf(traceId).catch(() => []);
+}
+
+/** The flags that the same call would need again, but those the fix may change. */
+function keptFlags(flags: Context<CallFlags>["flags"]): readonly string[] {
+  const names = [
+    "address",
+    "servername",
+    "cacert",
+    "service-account",
+    "impersonate",
+    "timeout",
+    "image",
+    "state",
+  ] as const;
+  return [
+    ...names.flatMap((name) => (flags[name] === undefined ? [] : [`--${name}`, flags[name]])),
+    ...flags.header
+      .filter((entry) => !/^authorization\s*:/i.test(entry))
+      .flatMap((entry) => ["-H", entry]),
+  ];
 }
