@@ -37,7 +37,7 @@ export function excerpt(text: string): string {
     .replace(/ya29\.[\w.-]+/g, "(a token)")
     .replace(/[\s\p{Cc}]+/gu, " ")
     .trim();
-  if (line === "") return "with no text";
+  if (line === "") return "(no text)";
   return line.length > maxExcerpt ? `${line.slice(0, maxExcerpt)}…` : line;
 }
 

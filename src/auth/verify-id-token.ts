@@ -182,6 +182,9 @@ function candidates(keySet: KeySet, { header }: ParsedToken): readonly Verificat
   );
 }
 
+const algorithms = ["RS256", "ES256"];
+const notUnderstood = refuse("TOKEN_MALFORMED", "its header has crit", mintFix);
+
 async function signatureFault(
   token: string,
   parsed: ParsedToken,
@@ -194,8 +197,9 @@ async function signatureFault(
   }
   for (const { key } of keys) {
     try {
-      await compactVerify(token, key, { algorithms: ["RS256", "ES256"] });
-      return undefined;
+      const { protectedHeader } = await compactVerify(token, key, { algorithms });
+      // RFC 7515, 4.1.11: what must be understood and is not, is refused. jose understands b64, which no ID token may use.
+      return protectedHeader.crit === undefined ? undefined : notUnderstood;
     } catch {} // the next key, or refused below
   }
   const detail = "the signature is not of the published key";
