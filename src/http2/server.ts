@@ -34,6 +34,9 @@ export interface HttpServer extends AsyncDisposable {
   readonly connections: number;
 }
 
+/** How long RST_STREAM and GOAWAY may take to leave when a drain is over. */
+const LAST_WORDS_MS = 200;
+
 /** Serve HTTP/2 and HTTP/1.1 on one port as the same exchanges. Rejects when the address cannot be listened on. */
 export async function startHttpServer<T>(options: HttpServerOptions<T>): Promise<HttpServer> {
   const { host, limits, engine, handler } = options;
@@ -87,14 +90,20 @@ export async function startHttpServer<T>(options: HttpServerOptions<T>): Promise
       if (session === undefined) socket.destroy();
       else session.drain();
     }
+    let lastWords: NodeJS.Timeout | undefined;
     const timer = setTimeout(() => {
       for (const [socket, session] of sockets) {
         session?.destroy(ErrorCodes.CANCEL);
         if (session === undefined) socket.destroy();
       }
+      // A peer that closed its half, or reads nothing, would keep the socket for ever.
+      lastWords = setTimeout(() => {
+        for (const socket of sockets.keys()) socket.destroy();
+      }, LAST_WORDS_MS);
     }, options.drainMs);
     await closed;
     clearTimeout(timer);
+    clearTimeout(lastWords);
     http1[Symbol.dispose]();
     wheel[Symbol.dispose]();
   };
