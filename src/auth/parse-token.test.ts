@@ -41,6 +41,11 @@ describe("parseToken", () => {
     assert.equal(parsed.claims.exp, undefined);
     assert.equal(parsed.header.kid, undefined);
   });
+  it("takes an empty kid for none, as Envoy does", () => {
+    const parsed = parseToken(token({ alg: "RS256", kid: "" }));
+    assert.ok(!("fault" in parsed));
+    assert.equal(parsed.header.kid, undefined);
+  });
   it("counts an email as verified for true only", () => {
     for (const email_verified of ["true", 1, {}, null, false]) {
       const parsed = parseToken(token(header, { ...goodClaims, email_verified }));

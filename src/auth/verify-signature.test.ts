@@ -169,6 +169,19 @@ describe("verifySignature", () => {
       assert.equal(verifySignature(parsed(`${input}.${made}`), keys), fails);
     }
   });
+  it("attack, a right signature under another algorithm's name: refused", () => {
+    for (const [says, is, key, published] of [
+      ["RS256", "HS256", secret, octJwk],
+      ["ES256", "HS256", secret, octJwk],
+      ["ES256", "EdDSA", ed.privateKey, jwk(ed.publicKey)],
+      ["HS256", "RS256", rsa.privateKey, jwk(rsa.publicKey)],
+      ["ES256", "RS256", rsa.privateKey, jwk(rsa.publicKey)],
+    ] as const) {
+      const input = `${part({ alg: says })}.${part(goodClaims)}`;
+      const made = signature(is, key, input).toString("base64url");
+      assert.equal(verifySignature(parsed(`${input}.${made}`), keySet(published)), fails);
+    }
+  });
   it("attack, a key the token brings along (jwk, jku, x5c): not looked at", () => {
     const own = { jwk: jwk(otherRsa.publicKey), jku: "https://evil.test/jwks", x5c: ["AA=="] };
     assert.equal(
