@@ -22,6 +22,8 @@ export interface Http1FrontOptions {
 export class Http1Front {
   readonly #server: Server;
   readonly #options: Http1FrontOptions;
+  #isTracking = false;
+  #isDraining = false;
 
   constructor(options: Http1FrontOptions) {
     this.#options = options;
@@ -29,20 +31,26 @@ export class Http1Front {
   }
 
   accept(socket: Socket): void {
+    if (!this.#isTracking) {
+      // Its time limits on headers and requests, and closing idle connections, start with this event.
+      this.#isTracking = true;
+      this.#server.emit("listening");
+    }
     this.#server.emit("connection", socket);
     // It was paused, with its first bytes put back.
     socket.resume();
   }
 
-  /** No further request on any connection. */
+  /** No further request on any connection: idle ones are closed now, the others after their answer. */
   drain(): void {
-    this.#server.closeIdleConnections();
-    this.#server.close(() => {});
+    this.#isDraining = true;
+    if (this.#isTracking) this.#server.close(() => {});
   }
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
     const { scheme, nowMs, onEnd, protocols, handlers } = this.#options;
     const { method = "", url: path = "" } = request;
+    if (this.#isDraining) response.setHeader("connection", "close");
     const head = readHead(request.rawHeaders, { scheme, method, path });
     const record = newRecord({
       head,

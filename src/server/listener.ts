@@ -85,13 +85,16 @@ function byFirstBytes(socket: Socket, { onHttp1, onHttp2 }: ListenerOptions): vo
     socket.off("readable", look);
     socket.off("close", stop);
   };
+  let first: Buffer = Buffer.alloc(0);
   const look = (): void => {
-    const first: Buffer | null = socket.read();
-    if (first === null) return;
+    const more: Buffer | null = socket.read();
+    if (more === null) return;
+    first = Buffer.concat([first, more]);
     const start = first.toString("latin1", 0, PREFACE_START.length);
-    socket.unshift(first);
     if (start.length < PREFACE_START.length && PREFACE_START.startsWith(start)) return;
     stop();
+    // Only now: while `look` listens, what is put back makes it look again.
+    socket.unshift(first);
     (start === PREFACE_START ? onHttp2 : onHttp1)(socket);
   };
   socket.on("readable", look);

@@ -68,7 +68,8 @@ export async function answerOf(stream: ClientHttp2Stream): Promise<RawAnswer> {
   });
   stream.on("data", (chunk: Buffer) => chunks.push(chunk));
   stream.on("error", () => {});
-  await once(stream, "close");
+  // Not `once`: it rejects on an error, and a reset is an answer too.
+  await new Promise<void>((resolve) => stream.once("close", () => resolve()));
   const status = (trailers ?? headers)["grpc-status"];
   const message = (trailers ?? headers)["grpc-message"];
   return {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { ServiceImpl } from "@connectrpc/connect";
 import { InventoryService } from "../../test/other-service/gen/es/acme/inventory/v1/inventory_service_pb.ts";
 import { inventory } from "../../test/other-service/server/inventory.ts";
 import { createIdTokenVerifier } from "../auth/verify-id-token.ts";
@@ -14,6 +15,13 @@ export const gatewayAccount = "gateway-sa@p.iam.gserviceaccount.com";
 
 export const routes: ServerOptions["routes"] = (router) =>
   router.service(InventoryService, inventory({ revision: "r", instanceId: "00bf4bf02d01cf61" }));
+
+/** A server whose methods do this. */
+export function serving(
+  implementation: Partial<ServiceImpl<typeof InventoryService>>,
+): ServerOptions["routes"] {
+  return (router) => router.service(InventoryService, implementation);
+}
 
 export interface TestServer extends AsyncDisposable {
   readonly url: URL;

@@ -19,6 +19,7 @@ import { Http2Call } from "./http2-call.ts";
 import { Listener } from "./listener.ts";
 import { type Protocol, protocolOf, refuseProtocol } from "./protocols.ts";
 import { readHead } from "./request-head.ts";
+import { Sessions } from "./sessions.ts";
 import { unknownMethod } from "./unknown-method.ts";
 
 /** What `startServer` needs: a routes function and a port do. */
@@ -99,7 +100,7 @@ class Server implements RunningServer {
   readonly #handlers: ReadonlyMap<string, UniversalHandler>;
   readonly #http2: Http2Server;
   readonly #http1: Http1Front;
-  readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #sessions = new Sessions();
   readonly #calls = new Set<Http2Call>();
   #listener: Listener | undefined;
   #ended: Promise<void> | undefined;
@@ -120,10 +121,8 @@ class Server implements RunningServer {
       },
     });
     this.#http2.on("session", (session: ServerHttp2Session) => {
-      this.#sessions.add(session);
       session.setLocalWindowSize(SESSION_WINDOW);
-      session.on("error", () => {}); // its streams tell
-      session.once("close", () => this.#sessions.delete(session));
+      this.#sessions.add(session);
     });
     this.#http2.on("stream", (stream: ServerHttp2Stream, _headers, _flags, rawHeaders: string[]) =>
       this.#serve(stream, rawHeaders),
@@ -187,11 +186,12 @@ class Server implements RunningServer {
 
   #serve(stream: ServerHttp2Stream, rawHeaders: readonly string[]): void {
     const { nowMs, maxCallMs = 3_600_000 } = this.#options;
+    const session = stream.session as ServerHttp2Session | undefined;
     const head = readHead(rawHeaders, { scheme: this.#scheme });
     const record = newRecord({
       head,
       protocol: "HTTP/2.0",
-      remoteAddress: stream.session?.socket?.remoteAddress,
+      remoteAddress: session?.socket?.remoteAddress,
       startedAtMs: nowMs(),
     });
     const call = new Http2Call(stream, record, {
@@ -199,10 +199,12 @@ class Server implements RunningServer {
       nowMs,
       onEnd: (ended, outcome) => {
         this.#calls.delete(ended);
+        if (session !== undefined) this.#sessions.callEnded(session);
         this.#logCall(record, outcome);
       },
     });
     this.#calls.add(call);
+    if (session !== undefined) this.#sessions.callStarted(session);
     const protocol = protocolOf(head);
     if (protocol === undefined || !this.#protocols.includes(protocol)) {
       const { status, fields, body, rejection } = refuseProtocol(head, "HTTP/2");
