@@ -72,6 +72,15 @@ describe("decide: tokens", () => {
       assert.equal(refusalOf(decision).reason, reason);
       assert.match(refusalOf(decision).wwwAuthenticate ?? "", /", error="invalid_token"$/);
     });
+  it("AP-1: the issuer is compared exactly: no scheme, slash or case is forgiven", () => {
+    for (const iss of [
+      "accounts.google.com",
+      "http://accounts.google.com",
+      "https://accounts.google.com/",
+      "https://Accounts.google.com",
+    ])
+      assert.equal(refusalOf(decided(makeHead([bearer({ iss })]))).reason, "ISSUER_NOT_CONFIGURED");
+  });
   it("JV-5: Audiences in Jwt are not allowed: 403, PERMISSION_DENIED", () => {
     for (const aud of ["https://wrong", [], ["a", "b"], undefined])
       assertDecidedAgainst(
