@@ -28,15 +28,19 @@ const PREFACE_START = "PRI ";
 export class Listener {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  /** Connections that have not shown what they speak, by the peer's address: TLS wraps them in other objects. */
+  readonly #undecided = new Map<string, Socket>();
 
   private constructor(options: ListenerOptions) {
-    const { tls, onHttp1, onHttp2 } = options;
-    const byAlpn = (socket: TLSSocket): void => {
-      (socket.alpnProtocol === "h2" ? onHttp2 : onHttp1)(socket);
+    const { tls } = options;
+    const decided = (socket: Socket, isHttp2: boolean): void => {
+      this.#undecided.delete(peerOf(socket));
+      (isHttp2 ? options.onHttp2 : options.onHttp1)(socket);
     };
+    const byAlpn = (socket: TLSSocket): void => decided(socket, socket.alpnProtocol === "h2");
     this.#server =
       tls === undefined
-        ? createTcpServer({ noDelay: true }, (socket) => byFirstBytes(socket, options))
+        ? createTcpServer({ noDelay: true }, (socket) => byFirstBytes(socket, decided))
         : createTlsServer(
             {
               ...tls,
@@ -48,9 +52,14 @@ export class Listener {
           );
     this.#server.maxConnections = options.maxConnections;
     this.#server.on("connection", (socket) => {
+      const peer = peerOf(socket);
       this.#sockets.add(socket);
+      this.#undecided.set(peer, socket);
       socket.on("error", () => socket.destroy());
-      socket.once("close", () => this.#sockets.delete(socket));
+      socket.once("close", () => {
+        this.#sockets.delete(socket);
+        if (this.#undecided.get(peer) === socket) this.#undecided.delete(peer);
+      });
     });
     this.#server.on("tlsClientError", (_error, socket) => socket.destroy());
   }
@@ -59,6 +68,7 @@ export class Listener {
     const listener = new Listener(options);
     listener.#server.listen(options.port, options.host);
     await once(listener.#server, "listening");
+    listener.#server.on("error", () => {}); // an accept that failed for want of descriptors: the next may not
     return listener;
   }
 
@@ -66,8 +76,9 @@ export class Listener {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Accept no more; resolves when every connection is closed. */
+  /** Accept no more, close what has not said anything; resolves when every connection is closed. */
   close(): Promise<void> {
+    for (const socket of this.#undecided.values()) socket.destroy();
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
     });
@@ -78,7 +89,11 @@ export class Listener {
   }
 }
 
-function byFirstBytes(socket: Socket, { onHttp1, onHttp2 }: ListenerOptions): void {
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
+}
+
+function byFirstBytes(socket: Socket, decided: (socket: Socket, isHttp2: boolean) => void): void {
   const giveUp = setTimeout(() => socket.destroy(), FIRST_BYTES_MS);
   const stop = (): void => {
     clearTimeout(giveUp);
@@ -95,7 +110,7 @@ function byFirstBytes(socket: Socket, { onHttp1, onHttp2 }: ListenerOptions): vo
     stop();
     // Only now: while `look` listens, what is put back makes it look again.
     socket.unshift(first);
-    (start === PREFACE_START ? onHttp2 : onHttp1)(socket);
+    decided(socket, start === PREFACE_START);
   };
   socket.on("readable", look);
   socket.once("close", stop);
