@@ -52,7 +52,7 @@ export class CallLog {
     this.#emit({
       hop: "gateway",
       traceId: traceIdOf(head),
-      path: firstValue(head, ":path") ?? "",
+      path: withoutQuery(firstValue(head, ":path") ?? ""),
       startedAtMs,
       durationMs: this.#nowMs() - startedAtMs,
       grpcStatus: rejection.code,
@@ -62,6 +62,12 @@ export class CallLog {
       ...(steps === undefined ? {} : { steps }),
     });
   }
+}
+
+/** A query may carry a token (AP-7) or a key (UC-4). */
+function withoutQuery(path: string): string {
+  const mark = path.indexOf("?");
+  return mark < 0 ? path : path.slice(0, mark);
 }
 
 function principalOf(claims: IdTokenClaims | undefined): string | undefined {
