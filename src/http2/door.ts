@@ -1,10 +1,9 @@
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { Bytes } from "./exchange.ts";
+import { PREFACE } from "./frames.ts";
 import type { TimerWheel, WheelTask } from "./timer-wheel.ts";
 
-/** What an HTTP/2 client says first (RFC 9113, 3.4). */
-export const PREFACE: Bytes = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 /** "PRI * H": no HTTP/1.1 request begins so; the engine judges the rest. */
 const TELLING = 7;
 

@@ -1,3 +1,9 @@
+/** So many at once, and so many more a second. */
+export interface Rate {
+  readonly burst: number;
+  readonly perSecond: number;
+}
+
 /** Every bound of the HTTP layer in one place, each with the attack it is against. */
 export interface Limits {
   /** Exchanges one connection may have open. Against: stream floods. */
@@ -17,6 +23,45 @@ export interface Limits {
    * `x_apigateway_api_userinfo` for `x-apigateway-api-userinfo`.
    */
   readonly rejectUnderscores: boolean;
+  /**
+   * Bytes of one header block on the wire, HEADERS and CONTINUATION together; more ends the connection, because what is
+   * not decoded leaves its table unknown. Against: CONTINUATION floods.
+   */
+  readonly blockBytes: number;
+  /** CONTINUATION frames of one block. Against: floods of empty ones. */
+  readonly continuations: number;
+  /** 1xx answers of one exchange. Against: upstreams that never come to the answer. */
+  readonly informational: number;
+  /**
+   * Exchanges that the peer resets before they are over; each one that ends well gives one back. Against: rapid reset,
+   * which makes us begin what nobody waits for.
+   */
+  readonly resets: Rate;
+  /**
+   * Exchanges that we must refuse or reset for a fault of the peer (malformed, too large, above the stream limit, frames
+   * on closed streams). Against: "made you reset", which goes round the count of the peer's own resets.
+   */
+  readonly refusals: Rate;
+  /** PING, SETTINGS (ten each), PRIORITY, WINDOW_UPDATE, RST_STREAM on closed streams, unknown frames, empty DATA. Against: floods of what costs the sender nothing. */
+  readonly controls: Rate;
+  /** DATA that waits in the socket of one connection before more stays in the exchanges' queues, bytes. Against: output nobody reads. */
+  readonly outputBytes: number;
+  /** All output that waits in one socket, with heads and acks; more ends the connection, bytes. Against: the same, by peers that only ask. */
+  readonly backlogBytes: number;
+  /** Output of which nothing was taken for so long ends the connection, milliseconds. Against: peers that stop reading. */
+  readonly stallMs: number;
+  /** From our SETTINGS until their acknowledgement, milliseconds. Against: peers that never agree to our limits. */
+  readonly settingsAckMs: number;
+  /** Received bytes all connections of an engine may hold unread. Against: many connections at their own limit. */
+  readonly engineHeldBytes: number;
+  /** Client: silence on a connection with exchanges until a PING asks whether the peer lives (LM-3), milliseconds. */
+  readonly keepaliveMs: number;
+  /** Client: from that PING until the connection is given up (LM-3), milliseconds. Against: peers that vanished. */
+  readonly keepaliveTimeoutMs: number;
+  /** Client: exchanges one connection serves before another takes its place. Against: running out of stream ids. */
+  readonly exchanges: number;
+  /** Client: our own resets on one connection, in a row, before another takes its place. Against: a caller who cancels so often that the upstream takes us for an attacker. */
+  readonly ownResets: Rate;
   /** Connections one listener has open; more are closed at once. Against: running out of descriptors. */
   readonly connections: number;
   /** From accept until the protocol is known, milliseconds. Against: connections that say nothing, or a byte at a time. */
@@ -46,6 +91,21 @@ export const defaultLimits: Limits = {
   headerFields: 100,
   heldBytes: 64 * 1024 * 1024,
   rejectUnderscores: false,
+  blockBytes: 128 * 1024,
+  continuations: 32,
+  informational: 16,
+  resets: { burst: 500, perSecond: 100 },
+  refusals: { burst: 500, perSecond: 50 },
+  controls: { burst: 10_000, perSecond: 1000 },
+  outputBytes: 256 * 1024,
+  backlogBytes: 4 * 1024 * 1024,
+  stallMs: 30_000,
+  settingsAckMs: 10_000,
+  engineHeldBytes: 512 * 1024 * 1024,
+  keepaliveMs: 30_000,
+  keepaliveTimeoutMs: 10_000,
+  exchanges: 2 ** 30 - 1,
+  ownResets: { burst: 400, perSecond: 20 },
   connections: 10_000,
   prefaceMs: 10_000,
   headerMs: 10_000,

@@ -1,4 +1,4 @@
-import type { Field, Head } from "../head.ts";
+import type { Head } from "../head.ts";
 import { fieldToSend, HpackField } from "./hpack-field.ts";
 import { putInteger, putString } from "./put.ts";
 
@@ -7,8 +7,8 @@ const MOST_BYTES = 4096;
 /** Longer values take no place in the table unless they are kept. */
 const LONGEST_REPEATED = 512;
 const STATIC_ENTRIES = 61;
-/** Octets a field may need beyond name and value: prefix, two lengths, two size updates. */
-const SPARE = 24;
+/** Octets of two size updates. A field needs less than its size: prefix and two lengths are under 32 octets. */
+const SPARE = 16;
 
 /** Encoders are told apart by number, so that a field that outlives a connection holds nothing of it. */
 let encoders = 0;
@@ -50,17 +50,14 @@ export class Encoder {
   }
 
   /** An upper bound of what `encode` writes for this head. */
-  room(head: Head): number {
+  room(head: readonly HpackField[]): number {
     let bytes = SPARE;
-    for (const { name, value } of head) bytes += name.length + value.length + SPARE;
+    for (const { size } of head) bytes += size;
     return bytes;
   }
 
-  /**
-   * Writes the header block of `head` into `out` at `at`, which has the room for it, and returns where it ends. Throws
-   * a TypeError for a field no header may look like.
-   */
-  encode(head: Head, out: Buffer, at: number): number {
+  /** Writes the header block of `head` into `out` at `at`, which has the room for it, and returns where it ends. */
+  encode(head: readonly HpackField[], out: Buffer, at: number): number {
     if (this.#lastUpdate >= 0) {
       if (this.#smallestUpdate < this.#lastUpdate) {
         at = putInteger(out, at, 0x20, 0x1f, this.#smallestUpdate);
@@ -69,7 +66,7 @@ export class Encoder {
       this.#smallestUpdate = -1;
       this.#lastUpdate = -1;
     }
-    for (const field of head) at = this.#put(asHpackField(field), out, at);
+    for (const field of head) at = this.#put(field, out, at);
     return at;
   }
 
@@ -149,11 +146,21 @@ export class Encoder {
   }
 }
 
-/** Heads of other origin (HTTP/1.1, node:http2, by hand) are checked and described here. */
-function asHpackField(field: Field): HpackField {
-  return field instanceof HpackField
-    ? field
-    : fieldToSend(field.name, field.value, { sensitive: field.sensitive });
+/**
+ * Fields of other origin (HTTP/1.1, node:http2, by hand) are checked and described here, before anything of the head
+ * is encoded: an encoder that stops half-way is out of step. Throws a TypeError for a field no header may look like.
+ */
+export function asHpackFields(head: Head): readonly HpackField[] {
+  for (const field of head) {
+    if (!(field instanceof HpackField)) {
+      return head.map((each) =>
+        each instanceof HpackField
+          ? each
+          : fieldToSend(each.name, each.value, { sensitive: each.sensitive }),
+      );
+    }
+  }
+  return head as readonly HpackField[];
 }
 
 /** A literal with that prefix; never Huffman-coded: bytes are cheaper than the peer's time to decode them. */

@@ -1,0 +1,85 @@
+import { Budget } from "./budget.ts";
+import { ChunkPool } from "./chunk-pool.ts";
+import type { H2Exchange } from "./h2-exchange.ts";
+import type { Rate } from "./limits.ts";
+import type { Output } from "./output.ts";
+import { TimerWheel } from "./timer-wheel.ts";
+
+/** What has to happen when the current turn of the event loop has read all that there was. */
+export interface Finisher {
+  /** The answer of that exchange is whole and its request is not: stop it, unless its end came in this turn. */
+  stopRequest(exchange: H2Exchange): void;
+  /** Tell the user that it is over, cleanly. */
+  conclude(exchange: H2Exchange): void;
+}
+
+/**
+ * What the connections of one engine share: memory to write into, one timer for all deadlines, and the end of the turn,
+ * when all of them send what they have, one write each.
+ */
+export class Turn {
+  readonly pool = new ChunkPool();
+  readonly wheel = new TimerWheel();
+  /** Received bytes that all connections together hold unread. */
+  held = 0;
+  #dirty: Output[] = [];
+  #stopping: H2Exchange[] = [];
+  #over: H2Exchange[] = [];
+  #isScheduled = false;
+  readonly #run = () => this.#end();
+
+  budget(rate: Rate): Budget {
+    return new Budget(rate, () => this.wheel.nowMs);
+  }
+
+  /** There is something to flush. */
+  touch(output: Output): void {
+    this.#dirty.push(output);
+    this.#schedule();
+  }
+
+  /** `stopRequest` at the end of the turn. */
+  stopLater(exchange: H2Exchange): void {
+    this.#stopping.push(exchange);
+    this.#schedule();
+  }
+
+  /** `conclude` at the end of the turn, after the frames have been handed to the sockets. */
+  concludeLater(exchange: H2Exchange): void {
+    this.#over.push(exchange);
+    this.#schedule();
+  }
+
+  /** What waits for the end of the turn on a connection that is gone. */
+  concludeNow(session: Finisher): void {
+    const gone = this.#over.filter((exchange) => (exchange.session as unknown) === session);
+    if (gone.length === 0) return;
+    this.#over = this.#over.filter((exchange) => (exchange.session as unknown) !== session);
+    for (const exchange of gone) session.conclude(exchange);
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(this.#run);
+  }
+
+  #end(): void {
+    this.#isScheduled = false;
+    const stopping = this.#stopping;
+    if (stopping.length > 0) {
+      this.#stopping = [];
+      for (const exchange of stopping)
+        (exchange.session as unknown as Finisher).stopRequest(exchange);
+    }
+    const dirty = this.#dirty;
+    if (dirty.length > 0) {
+      this.#dirty = [];
+      for (const output of dirty) output.flush();
+    }
+    const over = this.#over;
+    if (over.length === 0) return;
+    this.#over = [];
+    for (const exchange of over) (exchange.session as unknown as Finisher).conclude(exchange);
+  }
+}

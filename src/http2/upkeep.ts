@@ -1,0 +1,115 @@
+import type { Connection } from "./connection.ts";
+import { putPing } from "./control-frames.ts";
+import { Deadline, Deadlines } from "./deadlines.ts";
+import { ErrorCodes } from "./error-code.ts";
+import type { TimerWheel } from "./timer-wheel.ts";
+
+const KEEPALIVE_PING = Buffer.from("keepaliv", "latin1");
+
+/** What time does to a connection: greetings that do not come, heads that do not end, silence, idleness, stalled output. */
+export class Upkeep {
+  readonly #connection: Connection;
+  readonly #deadlines: Deadlines;
+  readonly #lookMs: number;
+  /** As it was at the last look. */
+  #frames = -1;
+  #writes = -1;
+  #started = -1;
+  #idleMs = 0;
+  #stalledMs = 0;
+  #isPinging = false;
+
+  constructor(connection: Connection, wheel: TimerWheel) {
+    this.#connection = connection;
+    this.#deadlines = new Deadlines(wheel, (deadline) => this.#onDue(deadline));
+    const { limits, isServer } = connection;
+    const quietMs = isServer ? limits.idleMs : limits.keepaliveMs;
+    // Idleness and stalls are found up to a quarter late; silence begins at a look.
+    this.#lookMs = Math.min(isServer ? quietMs / 4 : quietMs, limits.stallMs / 4);
+    this.#deadlines.set(Deadline.GREETING, limits.prefaceMs);
+    this.#deadlines.set(Deadline.ACK, limits.settingsAckMs);
+    this.#deadlines.set(Deadline.LOOK, this.#lookMs);
+  }
+
+  onGreeting(): void {
+    this.#deadlines.clear(Deadline.GREETING);
+  }
+
+  onAck(): void {
+    this.#deadlines.clear(Deadline.ACK);
+  }
+
+  /** A header block or its frame has begun; or is whole. */
+  onHead(isOpen: boolean): void {
+    if (!isOpen) this.#deadlines.clear(Deadline.HEAD);
+    else if (!this.#deadlines.isSet(Deadline.HEAD)) {
+      this.#deadlines.set(Deadline.HEAD, this.#connection.limits.headerMs);
+    }
+  }
+
+  awaitDrainAck(timeoutMs: number): void {
+    this.#deadlines.set(Deadline.DRAIN, timeoutMs);
+  }
+
+  linger(timeoutMs: number): void {
+    this.#deadlines.stop();
+    this.#deadlines.set(Deadline.LINGER, timeoutMs);
+  }
+
+  stop(): void {
+    this.#deadlines.stop();
+  }
+
+  #onDue(deadline: number): void {
+    const connection = this.#connection;
+    switch (deadline) {
+      case Deadline.GREETING:
+      case Deadline.ACK:
+        connection.fail(ErrorCodes.SETTINGS_TIMEOUT, "no SETTINGS in time");
+        return;
+      case Deadline.HEAD:
+        connection.fail(ErrorCodes.ENHANCE_YOUR_CALM, "a header block takes too long");
+        return;
+      case Deadline.DRAIN:
+        connection.finishDrain();
+        return;
+      case Deadline.LINGER:
+        connection.abort();
+        return;
+      default:
+        this.#look();
+    }
+  }
+
+  #look(): void {
+    const connection = this.#connection;
+    const { limits } = connection;
+    const isStalled = connection.output.backlog > 0 && connection.writes === this.#writes;
+    this.#stalledMs = isStalled ? this.#stalledMs + this.#lookMs : 0;
+    this.#writes = connection.writes;
+    const isIdle = connection.open === 0 && connection.started === this.#started;
+    this.#idleMs = isIdle ? this.#idleMs + this.#lookMs : 0;
+    this.#started = connection.started;
+    if (this.#stalledMs >= limits.stallMs) connection.abort();
+    else if (connection.isServer && this.#idleMs >= limits.idleMs) connection.drain();
+    else this.#deadlines.set(Deadline.LOOK, this.#askIfAlive());
+  }
+
+  /** Milliseconds until the next look. */
+  #askIfAlive(): number {
+    const connection = this.#connection;
+    const isSilent = connection.frames === this.#frames && connection.open > 0;
+    this.#frames = connection.frames;
+    if (connection.isServer || !isSilent) {
+      this.#isPinging = false;
+      return this.#lookMs;
+    }
+    if (this.#isPinging) {
+      connection.abort();
+      return this.#lookMs;
+    }
+    this.#isPinging = true;
+    putPing(connection.output, 0, KEEPALIVE_PING);
+    return connection.limits.keepaliveTimeoutMs;
+  }
+}
