@@ -1,7 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { MintError } from "../../auth/mint-error.ts";
+import { brokenCall } from "../../client/broken-call.ts";
 import { explainError } from "../../client/explain-error.ts";
-import { brokenCall } from "../../client/gateway-connection.ts";
 import { classify } from "../../rejection/classify.ts";
 import { aboutReasons } from "../../rejection/reasons.ts";
 import type { Rejection } from "../../rejection/rejection.ts";
@@ -38,16 +38,16 @@ export function callRejection(error: Error, side: CallSide): Rejection | undefin
   };
 }
 
-/** The status a call without a token would have had. */
-export const mintFailureCode = Code.Unauthenticated;
-
-function mintRejection(error: Error): Rejection {
+/** Why there was no token. The fix has a line of its own. */
+export function mintRejection(error: Error): Rejection {
+  const fix = error instanceof MintError ? error.fix : aboutReasons.TOKEN_NOT_MINTED.fix;
+  const { message } = error;
   return {
     hop: "client",
     reason: "TOKEN_NOT_MINTED",
-    code: mintFailureCode,
-    message: error.message,
+    code: Code.Unauthenticated,
+    message: message.endsWith(fix) ? message.slice(0, -fix.length).trimEnd() : message,
     detail: "",
-    fix: error instanceof MintError ? error.fix : aboutReasons.TOKEN_NOT_MINTED.fix,
+    fix,
   };
 }

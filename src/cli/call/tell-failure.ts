@@ -6,7 +6,7 @@ import type { Hop } from "../../rejection/hop.ts";
 import type { TrafficEvent } from "../../rejection/traffic.ts";
 import type { CallFlags } from "../call.ts";
 import type { Context } from "../command.ts";
-import { callRejection, mintFailureCode } from "./call-rejection.ts";
+import { callRejection, mintRejection } from "./call-rejection.ts";
 import type { CallTarget } from "./call-target.ts";
 import { printMethod } from "./find-method.ts";
 
@@ -32,10 +32,7 @@ export async function tellFailure(
   const throughGateway = target.dev === undefined ? undefined : !isDirect;
   const story = explain(
     {
-      answer:
-        error instanceof ConnectError
-          ? { code: error.code, message: error.rawMessage }
-          : { code: mintFailureCode, message: error.message },
+      answer: error instanceof ConnectError ? answerOf(error) : mintRejection(error),
       events: await eventsOf(call),
       rejection: callRejection(error, { sentToken: token !== undefined, throughGateway }),
     },
@@ -51,6 +48,10 @@ export async function tellFailure(
   );
   if (flags.json) print(JSON.stringify(storyJson(story)));
   else note(printStory(story));
+}
+
+function answerOf({ code, rawMessage: message }: ConnectError) {
+  return { code, message };
 }
 
 const directPath: readonly Hop[] = ["cloud-run", "server"];

@@ -12,7 +12,9 @@ export function callLine({ events, outer, principal, rejection }: JoinedCall): s
   const hops = events.map((event) => hopText(event));
   const why =
     rejection === undefined ? "" : `: ${firstLine(rejection.detail || rejection.message)}`;
-  const who = principal === undefined ? "anonymous" : shortPrincipal(principal);
+  // Who refused before it knew who called cannot say who that was.
+  const nobody = rejection === undefined || rejection.hop === "server" ? "anonymous" : "caller";
+  const who = principal === undefined ? nobody : shortPrincipal(principal);
   const method = outer.path.slice(outer.path.lastIndexOf("/") + 1);
   return `${time}  ${method}  ${status}  ${durationText(outer.durationMs)}   ${[who, ...hops].join(" > ")}${why}`;
 }

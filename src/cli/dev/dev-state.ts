@@ -28,6 +28,11 @@ export interface DevFacts extends DevAddresses {
   readonly values: Readonly<Record<string, string>>;
   /** The gateway's first accepted audience; undefined when no rule asks for a token. */
   readonly audience: string | undefined;
+  /** Name of the service on Cloud Run. */
+  readonly service: string;
+  /** Whose tokens the gateway sends to it, and whether that account may invoke it now. */
+  readonly gatewayAccount: string;
+  readonly gatewayMayInvoke: boolean;
 }
 
 /** `dev.json` in the state folder, readable by its owner only: it holds the secret of the local face. */

@@ -1,5 +1,6 @@
 import type { GatewayModel } from "../../config/model.ts";
-import { accountEmail } from "../../emulator/project.ts";
+import { mayInvoke } from "../../emulator/iam/may-invoke.ts";
+import { accountEmail, serviceName } from "../../emulator/project.ts";
 import type { RunningEmulator } from "../../emulator/running-emulator.ts";
 import { type ConfigSources, loadConfig } from "../load-config.ts";
 import { readBytes, readText, shownPath } from "../project.ts";
@@ -23,7 +24,7 @@ export interface LocalDeploymentOptions {
 export class LocalDeployment {
   readonly #options: LocalDeploymentOptions;
   readonly #api: string;
-  readonly #gatewayAccount: string;
+  readonly gatewayAccount: string;
   readonly invokers: readonly string[];
   readonly values: Readonly<Record<string, string>>;
   #generation = 0;
@@ -34,8 +35,8 @@ export class LocalDeployment {
     const { emulator, setup, values } = options;
     this.#options = options;
     this.#api = apiId(setup.call?.method ?? setup.service);
-    this.#gatewayAccount = accountEmail(emulator.project, "gateway-sa");
-    this.invokers = [`serviceAccount:${this.#gatewayAccount}`];
+    this.gatewayAccount = accountEmail(emulator.project, "gateway-sa");
+    this.invokers = [`serviceAccount:${this.gatewayAccount}`];
     this.values = { MANAGED_SERVICE: emulator.createApi(this.#api).managedService, ...values };
     this.#model = this.#load();
   }
@@ -49,6 +50,13 @@ export class LocalDeployment {
     return audienceOf(this.#model, this.#options.setup.call?.method);
   }
 
+  /** Whether the gateway's own token opens the service, as IAM now says. */
+  get gatewayMayInvoke(): boolean {
+    const { emulator, setup } = this.#options;
+    const name = serviceName(emulator.project, setup.service);
+    return mayInvoke(emulator.store, name, { email: this.gatewayAccount, emailVerified: true });
+  }
+
   /** A new revision of the service; resolves when it serves. Rejects with why it does not; then the old one still does. */
   async deployService(): Promise<{ readonly revision: string; readonly url: URL }> {
     const { setup, emulator, runUrl } = this.#options;
@@ -60,7 +68,7 @@ export class LocalDeployment {
         access: setup.access,
         gatewayAudience: this.audience,
         targetAudience: runUrl,
-        gatewayAccount: this.#gatewayAccount,
+        gatewayAccount: this.gatewayAccount,
         jwks: new URL("/oauth2/v3/certs", emulator.issuer.url).href,
         ca: emulator.ca.certFile,
         invokers: this.invokers,
@@ -87,7 +95,7 @@ export class LocalDeployment {
       image: readBytes(image, setup.folder),
       imageFile: shownPath(image, setup.folder),
       values: this.#sources.values,
-      account: this.#gatewayAccount,
+      account: this.gatewayAccount,
     });
     const { name } = emulator.createApiConfig(this.#api, id, message);
     const { url } = await emulator.serveConfig(this.#api, name);

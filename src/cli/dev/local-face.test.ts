@@ -23,6 +23,9 @@ const facts: DevFacts = {
   access: "server/access.yaml",
   values: {},
   audience: "grpcs://grpc-gateway-1",
+  service: "echo",
+  gatewayAccount: "gateway-sa@callpath-local.iam.gserviceaccount.com",
+  gatewayMayInvoke: true,
 };
 
 const traceId = "0af7651916cd43dd8448eb211c80319c";

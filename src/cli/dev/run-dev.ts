@@ -11,11 +11,11 @@ import { loadConfig, templateValues } from "../load-config.ts";
 import { shownPath } from "../project.ts";
 import { watchFiles } from "../watch-files.ts";
 import { type ChosenPorts, choosePorts } from "./choose-ports.ts";
+import { devFacts, screenFacts } from "./dev-facts.ts";
 import { type DevOutput, devOutput } from "./dev-output.ts";
 import { type DevSetup, devSetup } from "./dev-setup.ts";
 import type { DevFacts } from "./dev-state.ts";
 import { DevTraffic } from "./dev-traffic.ts";
-import { servedServices } from "./first-screen.ts";
 import { generate } from "./generate.ts";
 import { LocalDeployment } from "./local-deployment.ts";
 import { startLocalFace } from "./local-face.ts";
@@ -44,9 +44,9 @@ export async function runDev(context: Context<DevFlags>): Promise<number> {
   checkConfig(setup, env);
   using output = devOutput(context, flags.json);
   using traffic = new DevTraffic((call) => output.call(call), nowMs);
-  let running: { readonly emulator: RunningEmulator; readonly facts: DevFacts } | undefined;
+  let running: { readonly emulator: RunningEmulator; readonly facts: () => DevFacts } | undefined;
   await using face = await startLocalFace({
-    facts: () => running?.facts,
+    facts: () => running?.facts(),
     mint(email, audience) {
       if (running === undefined) throw new Error("callpath dev is still starting");
       return running.emulator.issuer.mint({ email, audience });
@@ -68,9 +68,10 @@ export async function runDev(context: Context<DevFlags>): Promise<number> {
       Promise.all([deployService(deployment), deployment.serveConfig()]),
       signal,
     );
-    const facts = factsOf(dev, emulator, deployment, { gateway: gateway.origin, run: run.origin });
-    running = { emulator, facts };
-    output.ready(facts, screenOf(dev, facts, deployment, revision));
+    const origins = { gateway: gateway.origin, run: run.origin };
+    running = { emulator, facts: () => devFacts(setup, emulator, deployment, origins) };
+    const facts = running.facts();
+    output.ready(facts, screenFacts(setup, facts, deployment, { cwd, revision }));
     const code = await firstCalls(dev, facts);
     if (flags.once || signal.aborted) return code;
     traffic.tellFromNow();
@@ -150,50 +151,6 @@ async function deployService(deployment: LocalDeployment) {
   } catch (cause) {
     throw new FailedError(`the server did not start: ${faultText(cause)}`, { cause });
   }
-}
-
-function factsOf(
-  { setup }: Dev,
-  emulator: RunningEmulator,
-  deployment: LocalDeployment,
-  { gateway, run }: { readonly gateway: string; readonly run: string },
-): DevFacts {
-  return {
-    gateway,
-    run,
-    issuer: emulator.issuer.url.origin,
-    metadata: emulator.metadata.host,
-    controlPlane: null,
-    console: null,
-    ca: emulator.ca.certFile,
-    clientKey: emulator.clientKeyFile,
-    config: setup.sources.config,
-    image: setup.sources.image,
-    access: setup.access === undefined ? undefined : join(setup.folder, setup.access),
-    values: deployment.values,
-    audience: deployment.audience,
-  };
-}
-
-function screenOf(
-  { context, setup }: Dev,
-  facts: DevFacts,
-  deployment: LocalDeployment,
-  revision: string,
-) {
-  const shown = (path: string) => shownPath(path, context.cwd);
-  return {
-    services: servedServices(deployment.model),
-    audience: facts.audience,
-    gateway: facts.gateway,
-    config: shown(facts.config),
-    run: facts.run,
-    revision,
-    invokers: deployment.invokers,
-    instances: setup.instances,
-    server: setup.server.command,
-    files: [shown(facts.ca), shown(facts.clientKey)],
-  };
 }
 
 /** The project's client calls through everything. 1 when it failed, or a call of it did. */
