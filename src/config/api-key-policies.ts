@@ -13,7 +13,8 @@ export function resolveApiKeyPolicies(
 ): ReadonlyMap<string, ApiKeyPolicy> {
   const usage = places.field(service, "usage");
   const usageAt = usage.written ? usage.keyAt : start;
-  const winners = resolveRules("usage", service.usage?.rules ?? [], apis, places, problems);
+  const rules = service.usage?.rules ?? [];
+  const { winners } = resolveRules("usage", rules, apis, places, problems);
   const policies = new Map<string, ApiKeyPolicy>();
   for (const method of apis.methods) {
     const name = selectorOf(method);
@@ -24,7 +25,8 @@ export function resolveApiKeyPolicies(
         : !rule.allowUnregisteredCalls && !rule.skipServiceControl;
     policies.set(name, { required, at: rule === undefined ? usageAt : places.of(rule).at });
   }
-  if (winners.size === 0 && apis.methods.length > 0 && !usage.faulty) {
+  const isFaulty = usage.faulty || (service.usage && places.field(service.usage, "rules").faulty);
+  if (rules.length === 0 && !isFaulty) {
     problems.warning(usageAt, {
       code: "missing-usage",
       message: "without usage rules every method needs an API key",

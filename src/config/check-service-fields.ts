@@ -66,7 +66,8 @@ function warnMissing({ service, places }: ServiceDocument, problems: ProblemList
     problems.warning(title.at, { code: "missing-title", message, path: "title", hint });
   }
   const authentication = places.field(service, "authentication");
-  if (service.authentication?.rules.length || authentication.faulty) return;
+  const rules = service.authentication && places.field(service.authentication, "rules");
+  if (service.authentication?.rules.length || authentication.faulty || rules?.faulty) return;
   const at = authentication.written ? authentication.keyAt : authentication.at;
   problems.warning(at, {
     code: "missing-authentication",

@@ -37,7 +37,7 @@ export function resolveRoutePolicies(
       isOpen ? { kind: "open", at } : { kind: "jwt", at, requirements, allowMissing },
     );
   }
-  const winners = resolveRules("authentication", rules, apis, places, problems);
+  const { winners } = resolveRules("authentication", rules, apis, places, problems);
   const resolved = new Map<string, RoutePolicy>();
   for (const [method, rule] of winners) {
     const policy = policies.get(rule);

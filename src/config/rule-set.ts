@@ -9,9 +9,16 @@ import { matchesPattern, parseSelector, printPattern, type SelectorPattern } fro
 /** A rule of any kind: backend, authentication, usage, http, … */
 export type Rule = Message & { readonly selector: string };
 
+export interface ResolvedRules<R extends Rule> {
+  /** By full method name. */
+  readonly winners: ReadonlyMap<string, R>;
+  /** False: a selector could not be read, so a method without a rule may have one in its author's mind. */
+  readonly complete: boolean;
+}
+
 /**
- * Which rule of one list decides about each method, by full method name: the last one whose selector matches (SEL-2,
- * SEL-3). Selectors that are faulty, match nothing, or can never win are problems.
+ * Which rule of one list decides about each method: the last one whose selector matches (SEL-2, SEL-3). Selectors that
+ * are faulty, match nothing, or can never win are problems.
  *
  * @param kind for messages: "backend", "authentication", …
  */
@@ -21,13 +28,15 @@ export function resolveRules<R extends Rule>(
   apis: Apis,
   places: Places,
   problems: ProblemList,
-): ReadonlyMap<string, R> {
+): ResolvedRules<R> {
   const names = apis.methods.map(selectorOf);
   const known = new Set(names);
   const winners = new Map<string, R>();
+  let complete = true;
   // From the end: the first to claim a method keeps it.
   for (const rule of rules.toReversed()) {
     const patterns = patternsOf(kind, rule, places, problems);
+    if (patterns.length === 0) complete = false;
     let wins = false;
     let shadow: R | undefined;
     for (const pattern of patterns) {
@@ -43,7 +52,7 @@ export function resolveRules<R extends Rule>(
     const isDefault = patterns.some((pattern) => pattern.kind === "all");
     if (!wins && !isDefault && shadow !== undefined) warnShadowed(rule, shadow, places, problems);
   }
-  return winners;
+  return { winners, complete };
 }
 
 function patternsOf(

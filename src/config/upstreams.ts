@@ -48,7 +48,7 @@ export function resolveUpstreams(
     if (backend !== undefined) backends.set(rule, backend);
   }
   shareConnections(backends, places, problems);
-  const winners = resolveRules("backend", rules, apis, places, problems);
+  const { winners, complete } = resolveRules("backend", rules, apis, places, problems);
   const upstreams = new Map<string, Upstream>();
   const without: string[] = [];
   for (const method of apis.methods) {
@@ -64,7 +64,7 @@ export function resolveUpstreams(
     const backend = backends.get(rule);
     if (backend !== undefined) upstreams.set(selector, upstreamOf(backend, kind, fallback, places));
   }
-  if (without.length > 0) refuseWithout(without, document, problems);
+  if (without.length > 0 && complete) refuseWithout(without, document, problems);
   return upstreams;
 }
 
@@ -227,7 +227,8 @@ function refuseWithout(
   problems: ProblemList,
 ): void {
   const field = places.field(service, "backend");
-  if (field.faulty) return;
+  const rules = service.backend && places.field(service.backend, "rules");
+  if (field.faulty || rules?.faulty) return;
   const [first, ...others] = selectors;
   const more = others.length === 0 ? "" : ` and ${others.length} more`;
   problems.error(field.written ? field.keyAt : field.at, {
