@@ -41,6 +41,8 @@ export interface RunningEmulator extends AsyncDisposable {
     service: string,
     message: Service,
   ): Promise<{ readonly name: string; readonly url: URL; readonly revision: string }>;
+  /** The origin of a service, known before it is deployed: what its server takes for its own audience. */
+  addressOf(service: string): Promise<URL>;
   /** Give roles/run.invoker to exactly these IAM members. */
   setInvokers(service: string, members: readonly string[]): void;
   /** The instances that take a service's calls now. */
@@ -97,6 +99,7 @@ export function runningEmulator(parts: EmulatorParts): RunningEmulator {
       store.put(ServiceSchema, name, { ...message, name, generation, latestCreatedRevision });
       return { name, ...(await run.settled(name)) };
     },
+    addressOf: (service) => run.addressOf(serviceName(project, service)),
     setInvokers: (service, members) =>
       void setMembers(store, serviceName(project, service), "roles/run.invoker", members),
     instancesOf: (service) => run.instancesOf(serviceName(project, service)),

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import type http2 from "node:http2";
+import { connect } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 
@@ -67,21 +68,58 @@ export async function writeContainer(dir: string): Promise<string> {
   return `exec "${process.execPath}" "${script}"`;
 }
 
-/** All of an answer; rejects when the stream is reset. */
-export async function answerOf(stream: http2.ClientHttp2Stream): Promise<Answer> {
+/** All of an answer; rejects when the stream ends before. */
+export function answerOf(stream: http2.ClientHttp2Stream): Promise<Answer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  let headers: http2.IncomingHttpHeaders & http2.IncomingHttpStatusHeader = {};
   let body = "";
   let trailers: http2.IncomingHttpHeaders = {};
   stream.setEncoding("utf8");
+  stream.on("response", (received) => {
+    headers = received;
+  });
   stream.on("data", (text: string) => {
     body += text;
   });
   stream.on("trailers", (received) => {
     trailers = received;
   });
-  const responded = once(stream, "response");
-  const [headers] = (await responded) as [
-    http2.IncomingHttpHeaders & http2.IncomingHttpStatusHeader,
-  ];
-  if (!stream.readableEnded) await once(stream, "end");
-  return { status: headers[":status"] ?? 0, headers, body, trailers };
+  stream.on("end", () => {
+    // A stream that was cancelled ends too, in Node's eyes.
+    const { ":status": status } = headers;
+    if (status !== undefined) resolve({ status, headers, body, trailers });
+  });
+  stream.on("error", reject);
+  stream.on("close", () => reject(new Error(`stream closed with ${stream.rstCode}`)));
+  return promise;
+}
+
+/** How a stream ended that may not have ended well. */
+export async function endOf(stream: http2.ClientHttp2Stream): Promise<Answer | "reset"> {
+  try {
+    return await answerOf(stream);
+  } catch {
+    return "reset";
+  }
+}
+
+/** How a stream was closed: 0 is a clean end. */
+export function rstCodeOf(stream: http2.ClientHttp2Stream): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  stream.on("error", () => {});
+  stream.once("close", () => resolve(stream.rstCode));
+  return promise;
+}
+
+/** Whether anybody listens there. */
+export async function canConnect(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
 }

@@ -21,13 +21,16 @@ export function failureDenial(call: RunCall, failure: RelayFailure): Denial {
   switch (failure.kind) {
     case "deadline":
     case "idle":
-      return timedOut(call.source?.timeoutMs ?? 0);
+      return timedOut(call.source?.revision.spec.timeoutMs ?? 0);
     case "overflow":
       return noInstance(
         "too many calls wait for a connection to the instance",
         "call less at once",
       );
     case "unreachable":
+      if (call.source?.refusal !== undefined) {
+        return noInstanceDenial(call.source.refusal, call.source.revision);
+      }
       return containerError(failure.detail, lostDetail(call, failure.detail));
   }
 }
@@ -38,7 +41,7 @@ export function cutShort(
   { code, endedBy, status }: RelayOutcome,
 ): Denial | undefined {
   if (status === undefined) return undefined;
-  if (endedBy === "relay" && code !== 0) return timedOut(call.source?.timeoutMs ?? 0);
+  if (endedBy === "relay" && code !== 0) return timedOut(call.source?.revision.spec.timeoutMs ?? 0);
   if (endedBy === "upstream" && code === LOST) {
     return containerError("connection termination", lostDetail(call, "it was answering"));
   }

@@ -11,20 +11,10 @@ export class InstancePicker {
   }
 
   /**
-   * The least loaded instance that has room; the next in turn among equals, so that one channel meets all of them. One
-   * that is to be avoided only where there is no other.
+   * The least loaded instance that has room and is not to be avoided now; the next in turn among equals, so that one
+   * channel meets all of them.
    */
   pick(instances: readonly Instance[], nowMs: number): Instance | undefined {
-    return (
-      this.#pickOf(instances, (one) => one.avoidUntilMs <= nowMs) ??
-      this.#pickOf(instances, () => true)
-    );
-  }
-
-  #pickOf(
-    instances: readonly Instance[],
-    isWanted: (instance: Instance) => boolean,
-  ): Instance | undefined {
     let best: Instance | undefined;
     let bestAt = 0;
     for (let step = 0; step < instances.length; step++) {
@@ -32,7 +22,7 @@ export class InstancePicker {
       const instance = instances[at];
       if (instance === undefined || instance.inFlight >= this.#concurrency) continue;
       if (best !== undefined && instance.inFlight >= best.inFlight) continue;
-      if (!isWanted(instance)) continue;
+      if (instance.avoidUntilMs > nowMs) continue;
       best = instance;
       bestAt = at;
     }

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { create } from "@bufbuild/protobuf";
+import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import { type Service, ServiceSchema } from "../../google/gen/google/cloud/run/v2/service_pb.ts";
 import { ServiceScalingSchema } from "../../google/gen/google/cloud/run/v2/vendor_settings_pb.ts";
 import { callpathEngine } from "../../http2/engine.ts";
@@ -36,11 +37,16 @@ export interface TestRun extends AsyncDisposable {
   /** A live token of gateway-sa for the service. */
   token(claims?: { email?: string; audience?: string; emailVerified?: boolean }): string;
   /** One connection for all calls. */
-  open(path: string, headers?: http2.OutgoingHttpHeaders): http2.ClientHttp2Stream;
+  open(
+    path: string,
+    headers?: http2.OutgoingHttpHeaders,
+    options?: http2.ClientSessionRequestOptions,
+  ): http2.ClientHttp2Stream;
   call(path: string, headers?: http2.OutgoingHttpHeaders): Promise<Answer>;
   /** The next traffic event of that path. */
   eventOf(path: string): Promise<TrafficEvent>;
-  line(pattern: RegExp): Promise<LogLine>;
+  /** The first line that matches, of that instance or of any. */
+  line(pattern: RegExp, instanceId?: string): Promise<LogLine>;
 }
 
 /** Scaling of the whole service. */
@@ -52,6 +58,39 @@ export function instances(min: number, max: number): (service: Service) => void 
     });
   };
 }
+
+/** Several changes of one service. */
+export function together(...changes: readonly ((service: Service) => void)[]) {
+  return (service: Service): void => {
+    for (const change of changes) change(service);
+  };
+}
+
+/** A variable of its container. */
+export function env(name: string, value: string): (service: Service) => void {
+  return ({ template }) => {
+    template?.containers[0]?.env.push({
+      $typeName: "google.cloud.run.v2.EnvVar",
+      name,
+      values: { case: "value", value },
+    });
+  };
+}
+
+export function concurrency(count: number): (service: Service) => void {
+  return ({ template }) => {
+    if (template !== undefined) template.maxInstanceRequestConcurrency = count;
+  };
+}
+
+export function timeout(ms: number): (service: Service) => void {
+  return ({ template }) => {
+    if (template === undefined) return;
+    template.timeout = create(DurationSchema, { nanos: ms * 1e6 });
+  };
+}
+
+export const as = (test: TestRun) => ({ authorization: `Bearer ${test.token()}` });
 
 /** The whole of Cloud Run with a real issuer and, unless `launch` says otherwise, real processes. */
 export async function startTestRun(more: Partial<RunOptions> = {}): Promise<TestRun> {
@@ -125,20 +164,15 @@ export async function startTestRun(more: Partial<RunOptions> = {}): Promise<Test
     look();
     return promise;
   };
-  const open: TestRun["open"] = (path, headers = {}) => {
+  const open: TestRun["open"] = (path, headers = {}, options = {}) => {
     const address = store.addressOf(serviceName);
     if (address === undefined) throw new Error("not deployed");
     if (session === undefined || session.closed || session.destroyed) {
       session = http2.connect(address, { ca: ca.certPem });
       session.on("error", () => {});
     }
-    return session.request({
-      ":method": "POST",
-      ":path": path,
-      "content-type": "application/grpc",
-      te: "trailers",
-      ...headers,
-    });
+    const own = { ":method": "POST", ":path": path, "content-type": "application/grpc" };
+    return session.request({ ...own, te: "trailers", ...headers }, options);
   };
   const test: TestRun = {
     run,
@@ -169,7 +203,13 @@ export async function startTestRun(more: Partial<RunOptions> = {}): Promise<Test
       return await answerOf(stream);
     },
     eventOf: (path) => awaited(() => events.find((event) => event.path === path)),
-    line: (pattern) => awaited(() => logs.find(({ text }) => pattern.test(text))),
+    line: (pattern, instanceId) =>
+      awaited(() =>
+        logs.find(
+          (line) =>
+            pattern.test(line.text) && (instanceId === undefined || line.instanceId === instanceId),
+        ),
+      ),
     async [Symbol.asyncDispose]() {
       session?.destroy();
       await stack.disposeAsync();

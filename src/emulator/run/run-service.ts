@@ -25,11 +25,15 @@ const MAX_DRAINING = 2;
 export class RunService {
   readonly #options: RunServiceOptions;
   #template: string | undefined;
+  /** Of the last message that was followed. */
+  #generation = 0n;
+  #hasFailed = false;
   #count = 0;
   #starting: RunningRevision | undefined;
   #serving: RunningRevision | undefined;
   readonly #draining = new Map<RunningRevision, Promise<void>>();
   #why = "it has no revision yet";
+  #state: ServiceState | undefined;
   #settled: Promise<string> = Promise.reject(new Error("the service was never followed"));
 
   constructor(options: RunServiceOptions) {
@@ -48,11 +52,20 @@ export class RunService {
     return this.#settled;
   }
 
-  /** Make what runs follow the message. Only another template or scaling makes a revision. */
+  /** Make what runs follow the message. Another template or scaling makes a revision; the same again only after a failure. */
   follow(message: Service): void {
     const template = templateOf(message);
-    if (template === this.#template) return;
+    const { generation } = message;
+    const isAgain = this.#hasFailed && generation !== this.#generation;
+    if (template === this.#template && !isAgain) {
+      // Whoever wrote it knew nothing of what the last revision has become.
+      const isTold = message.latestCreatedRevision === this.#state?.revision;
+      if (this.#state !== undefined && !isTold) this.#options.onState(this.#state);
+      return;
+    }
     this.#template = template;
+    this.#generation = generation;
+    this.#hasFailed = false;
     this.#settled = this.#roll(message);
     // Whoever wants to know asks for it; the old revision serves on.
     this.#settled.catch(() => {});
@@ -70,13 +83,13 @@ export class RunService {
   }
 
   async #roll(message: Service): Promise<string> {
-    const { times, onState } = this.#options;
+    const { times } = this.#options;
     const template = this.#template;
     const spec = this.#read(message);
     const revision = new RunningRevision({ ...this.#options, spec });
     const superseded = this.#starting;
     this.#starting = revision;
-    onState({ kind: "reconciling", revision: spec.revision });
+    this.#tell("reconciling", spec.revision);
     try {
       await superseded?.stop(0);
       await revision.start();
@@ -86,7 +99,8 @@ export class RunService {
       if (this.#starting === revision) {
         this.#starting = undefined;
         this.#why = why;
-        onState({ kind: "failed", revision: spec.revision, message: why });
+        this.#hasFailed = true;
+        this.#tell("failed", spec.revision, why);
       }
       throw cause;
     }
@@ -97,13 +111,13 @@ export class RunService {
     this.#starting = undefined;
     const old = this.#serving;
     this.#serving = revision;
-    onState({ kind: "ready", revision: spec.revision });
+    this.#tell("ready", spec.revision);
     if (old !== undefined) this.#retire(old);
     return spec.revision;
   }
 
   #read(message: Service): RevisionSpec {
-    const { name, random, onState } = this.#options;
+    const { name, random } = this.#options;
     const service = name.slice(name.lastIndexOf("/") + 1);
     this.#count = Math.max(this.#count, countOf(message.latestCreatedRevision)) + 1;
     const revision = message.template?.revision || revisionName(service, this.#count, random);
@@ -111,9 +125,15 @@ export class RunService {
       return readRevision(name, message, revision);
     } catch (cause) {
       this.#why = String(cause);
-      onState({ kind: "failed", revision, message: this.#why });
+      this.#hasFailed = true;
+      this.#tell("failed", revision, this.#why);
       throw cause;
     }
+  }
+
+  #tell(kind: ServiceState["kind"], revision: string, message = ""): void {
+    this.#state = { kind, revision, serving: this.#serving?.spec.revision ?? "", message };
+    this.#options.onState(this.#state);
   }
 
   #retire(old: RunningRevision): void {

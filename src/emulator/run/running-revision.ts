@@ -1,29 +1,17 @@
-import { freePort } from "./free-port.ts";
 import { IdleWatch } from "./idle-watch.ts";
 import { InstancePicker } from "./pick-instance.ts";
-import { instanceId } from "./random-names.ts";
 import type { RevisionSpec } from "./read-revision.ts";
 import { RestartPause } from "./restart-pause.ts";
 import type { RevisionTimes } from "./revision-times.ts";
-import {
-  ContainerFailure,
-  type Instance,
-  type InstanceWorld,
-  startInstance,
-} from "./start-instance.ts";
+import { type StartAnotherOptions, startAnother } from "./start-another.ts";
+import { ContainerFailure, type Instance } from "./start-instance.ts";
 import { type NoInstance, type WaitingCall, WaitingCalls } from "./waiting-calls.ts";
 
-/** How long one that took no connection is passed over: it is ending, or about to crash. */
+/** How long one that took no connection is passed over: most often it is ending, and will be replaced. */
 const AVOID_MS = 1_000;
 
-export interface RunningRevisionOptions {
-  readonly spec: RevisionSpec;
-  readonly world: InstanceWorld;
+export interface RunningRevisionOptions extends StartAnotherOptions {
   readonly times: RevisionTimes;
-  readonly nowMs: () => number;
-  readonly random: () => number;
-  /** Ports promised to instances of this emulator that do not listen yet. */
-  readonly portsInUse: Set<number>;
   /** A crash or a failed start, and what follows from it. */
   readonly log: (severity: "WARNING" | "ERROR", message: string) => void;
 }
@@ -44,6 +32,8 @@ export class RunningRevision implements AsyncDisposable {
   readonly #picker: InstancePicker;
   readonly #pause: RestartPause;
   readonly #idle: IdleWatch;
+  /** Somebody may be asked again when it is over. */
+  #avoiding: NodeJS.Timeout | undefined;
   #isOpen = true;
   #lastFailure: ContainerFailure | undefined;
   /** Whoever waits until no call is in flight. */
@@ -83,19 +73,13 @@ export class RunningRevision implements AsyncDisposable {
 
   /** An instance for one RPC, now; or undefined: the call waits, or was refused already. */
   acquire(call: WaitingCall): Instance | undefined {
-    if (!this.#isOpen) {
-      call.refuse({ kind: "stopped", detail: `${this.spec.revision} is being stopped` });
-      return undefined;
-    }
-    const instance = this.#pick();
+    const instance = this.#isOpen ? this.#pick() : undefined;
     if (instance !== undefined) return instance;
-    const refusal = this.#waiting.add(call);
-    if (refusal !== undefined) {
-      call.refuse(refusal);
-      return undefined;
+    if (this.#waiting.add(call)) {
+      this.#startMissing();
+      const isHopeless = this.#ready.length === 0 && this.#starting.size === 0;
+      if (isHopeless || !this.#isOpen) this.#refuseWaiting();
     }
-    this.#startMissing();
-    if (this.#ready.length === 0 && this.#starting.size === 0) this.#refuseWaiting();
     return undefined;
   }
 
@@ -104,13 +88,14 @@ export class RunningRevision implements AsyncDisposable {
     this.#waiting.delete(call);
   }
 
-  /** Instead of an instance that could not begin the RPC: another one, or the same where there is no other. */
-  swap(instance: Instance): Instance {
+  /** An instance took no connection, or refused the RPC: it gets none for a while. Its slot is free again. */
+  avoid(instance: Instance): void {
     instance.avoidUntilMs = this.#options.nowMs() + AVOID_MS;
-    const other = this.#pick();
-    if (other === undefined) return instance;
     this.release(instance);
-    return other;
+    this.#avoiding ??= setTimeout(() => {
+      this.#avoiding = undefined;
+      this.#serveWaiting();
+    }, AVOID_MS);
   }
 
   /** The RPC has ended. */
@@ -144,6 +129,7 @@ export class RunningRevision implements AsyncDisposable {
     this.#tellQuiet();
     this.#pause[Symbol.dispose]();
     this.#idle[Symbol.dispose]();
+    clearTimeout(this.#avoiding);
     await Promise.allSettled(this.#starting);
     await Promise.all([
       ...this.#ready.splice(0).map((instance) => instance.stop(graceMs)),
@@ -171,19 +157,10 @@ export class RunningRevision implements AsyncDisposable {
   }
 
   async #startOne(): Promise<void> {
-    const { world, random, nowMs, portsInUse } = this.#options;
-    const work = (async () => {
-      const port = await freePort(random, portsInUse);
-      portsInUse.add(port);
-      try {
-        const place = { id: instanceId(random), port, nowMs: nowMs() };
-        const instance = await startInstance(this.spec, place, world, this.#giveUp.signal);
-        if (this.#isOpen) this.#add(instance);
-        else await instance.stop(0);
-      } finally {
-        portsInUse.delete(port);
-      }
-    })();
+    const work = startAnother(this.#options, this.#giveUp.signal).then(async (instance) => {
+      if (this.#isOpen) this.#add(instance);
+      else await instance.stop(0);
+    });
     this.#starting.add(work);
     try {
       await work;
@@ -232,9 +209,9 @@ export class RunningRevision implements AsyncDisposable {
   /** How many more instances the minimum and the waiting calls need. */
   #wanted(): number {
     const { minInstances, maxInstances, concurrency } = this.spec;
-    const now = this.#ready.length + this.#starting.size;
+    const all = this.#ready.length + this.#starting.size;
     const forCalls = Math.ceil(this.#waiting.size / concurrency) - this.#starting.size;
-    return Math.min(Math.max(minInstances - now, forCalls), maxInstances - now);
+    return Math.min(Math.max(minInstances - all, forCalls), maxInstances - all);
   }
 
   #startInBackground(): void {

@@ -1,21 +1,26 @@
 import { create } from "@bufbuild/protobuf";
 import {
-  type Condition,
   Condition_State,
   ConditionSchema,
 } from "../../google/gen/google/cloud/run/v2/condition_pb.ts";
 import { type Service, ServiceSchema } from "../../google/gen/google/cloud/run/v2/service_pb.ts";
 import {
   TrafficTargetAllocationType,
+  type TrafficTargetStatus,
   TrafficTargetStatusSchema,
 } from "../../google/gen/google/cloud/run/v2/traffic_target_pb.ts";
 import type { Store } from "../store.ts";
 
 /** What has become of a service's last change. */
-export type ServiceState =
-  | { readonly kind: "reconciling"; readonly revision: string }
-  | { readonly kind: "ready"; readonly revision: string }
-  | { readonly kind: "failed"; readonly revision: string; readonly message: string };
+export interface ServiceState {
+  readonly kind: "reconciling" | "ready" | "failed";
+  /** That it led to. */
+  readonly revision: string;
+  /** That serves now; "" when none does. */
+  readonly serving: string;
+  /** Why it failed. */
+  readonly message: string;
+}
 
 /** Write it into the service's output fields, as Cloud Run does; nothing when the service is gone. */
 export function writeServiceState(
@@ -37,37 +42,28 @@ export function deterministicUri(name: string, projectNumber: string): string {
 }
 
 function outputs(message: Service, uri: string, state: ServiceState): Partial<Service> {
-  const { revision } = state;
-  const condition = conditionOf(state);
-  const shared = {
+  const condition = create(ConditionSchema, {
+    type: "Ready",
+    state: CONDITION_STATES[state.kind],
+    message: state.message,
+  });
+  const { revision, serving } = state;
+  return {
     uri,
     urls: [uri],
     latestCreatedRevision: revision,
+    latestReadyRevision: serving,
     reconciling: state.kind === "reconciling",
+    ...(state.kind === "reconciling" ? {} : { observedGeneration: message.generation }),
     terminalCondition: condition,
     conditions: [condition],
-  };
-  if (state.kind !== "ready") return shared;
-  return {
-    ...shared,
-    observedGeneration: message.generation,
-    latestReadyRevision: revision,
-    trafficStatuses: [
-      create(TrafficTargetStatusSchema, {
-        type: TrafficTargetAllocationType.LATEST,
-        revision,
-        percent: 100,
-      }),
-    ],
+    trafficStatuses: serving === "" ? [] : [allTrafficTo(serving)],
   };
 }
 
-function conditionOf(state: ServiceState): Condition {
-  return create(ConditionSchema, {
-    type: "Ready",
-    state: CONDITION_STATES[state.kind],
-    message: state.kind === "failed" ? state.message : "",
-  });
+function allTrafficTo(revision: string): TrafficTargetStatus {
+  const type = TrafficTargetAllocationType.LATEST;
+  return create(TrafficTargetStatusSchema, { type, revision, percent: 100 });
 }
 
 const CONDITION_STATES = {

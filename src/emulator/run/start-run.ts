@@ -55,6 +55,8 @@ export interface InstanceFact {
 
 /** Cloud Run on this machine. Disposing: fronts finish their calls, then instances get SIGTERM, then SIGKILL. */
 export interface RunningRun extends AsyncDisposable {
+  /** Where a service's front listens, also before the service is there. */
+  addressOf(service: string): Promise<URL>;
   /** The revision that a service's last message led to, once it serves; rejects with the reason when it does not. */
   settled(service: string): Promise<{ readonly url: URL; readonly revision: string }>;
   instancesOf(service: string): readonly InstanceFact[];
@@ -80,6 +82,8 @@ class Run implements RunningRun {
   readonly #portsInUse = new Set<number>();
   readonly #watch: Disposable;
   readonly #keys: () => KeySet;
+  /** Of those whose listener is open. */
+  readonly #services = new Map<string, RunService>();
 
   constructor(options: RunOptions) {
     this.#options = options;
@@ -94,6 +98,10 @@ class Run implements RunningRun {
     if (running === undefined) throw new Error(`there is no Cloud Run service ${name}`);
     const { service, url } = await running;
     return { url, revision: await service.settled };
+  }
+
+  async addressOf(name: string): Promise<URL> {
+    return (await this.#opened(name)).url;
   }
 
   instancesOf(name: string): readonly InstanceFact[] {
@@ -115,30 +123,32 @@ class Run implements RunningRun {
     await Promise.all(this.#ending);
   }
 
-  readonly #services = new Map<string, RunService>();
-
   #follow(name: string): void {
     const message = this.#options.store.get(ServiceSchema, name)?.message;
     if (message === undefined) {
       this.#end(name);
       return;
     }
+    // While its listener is being opened nothing starts; then the newest message counts.
+    this.#services.get(name)?.follow(message);
+    // Why it cannot is said there.
+    this.#opened(name).catch(() => {});
+  }
+
+  #opened(name: string): Promise<Running> {
     const known = this.#running.get(name);
-    if (known !== undefined) {
-      // Before its listener is open nothing starts; then the newest message counts.
-      this.#services.get(name)?.follow(message);
-      return;
-    }
+    if (known !== undefined) return known;
     const opening = this.#open(name);
     this.#running.set(name, opening);
     opening.catch((cause: unknown) => {
       this.#running.delete(name);
       this.#options.log("ERROR", `Cloud Run service ${name}: ${String(cause)}`);
     });
+    return opening;
   }
 
   async #open(name: string): Promise<Running> {
-    const { options } = { options: this.#options };
+    const options = this.#options;
     const { store, engine, limits, nowMs, random, times, log } = options;
     const uri = deterministicUri(name, options.projectNumber);
     const service = new RunService({

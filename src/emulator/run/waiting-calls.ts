@@ -42,14 +42,15 @@ export class WaitingCalls {
     return this.#calls.size;
   }
 
-  /** Why the call cannot wait, or undefined: it waits. */
-  add(call: WaitingCall): NoInstance | undefined {
+  /** False: too many wait, and it was refused. */
+  add(call: WaitingCall): boolean {
     if (this.#calls.size >= MAX_WAITING) {
-      return { kind: "busy", detail: `${MAX_WAITING} calls wait for an instance already` };
+      call.refuse({ kind: "busy", detail: `${MAX_WAITING} calls wait for an instance already` });
+      return false;
     }
     this.#calls.set(call, this.#options.nowMs() + this.#options.waitMs);
     this.#arm();
-    return undefined;
+    return true;
   }
 
   delete(call: WaitingCall): void {
