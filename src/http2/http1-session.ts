@@ -16,6 +16,8 @@ import type { TimerWheel, WheelTask } from "./timer-wheel.ts";
 /** How long a connection that is over may take to hear of it. */
 const LINGER_MS = 1000;
 
+const REQUEST_LINE = /^[^\r\n]* HTTP\/[0-9][.][0-9]\r?\n/;
+
 /**
  * One HTTP/1.1 connection of a server. States: idle (waiting for a head), answering (one exchange; requests sent
  * ahead wait), closing (lingers until the client closes or a second is over).
@@ -110,8 +112,11 @@ export class Http1Session<T> implements Session, WheelTask {
   }
 
   /** node:http could not parse what came. */
-  onBadRequest(error: NodeJS.ErrnoException): void {
-    if (this.#exchange !== undefined) this.#socket.destroy();
+  onBadRequest(error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer }): void {
+    const isHttp =
+      error.rawPacket === undefined || REQUEST_LINE.test(error.rawPacket.toString("latin1"));
+    // What is not HTTP at all would not understand the answer.
+    if (this.#exchange !== undefined || (this.#exchanges === 0 && !isHttp)) this.#socket.destroy();
     else if (error.code === "HPE_HEADER_OVERFLOW") {
       this.refuse(431, "Request Header Fields Too Large");
     } else if (error.code?.startsWith("HPE_") === true) this.refuse(400, "Bad Request");

@@ -215,14 +215,12 @@ export class Incoming implements FrameSink {
     } else if ((end - at) % 6 !== 0) {
       connection.fail(ErrorCodes.FRAME_SIZE_ERROR, "SETTINGS of no multiple of 6 octets");
     } else if (this.#spendControl(SETTINGS_COST)) {
-      const code = applySettings(payload, at, end, connection);
-      if (code !== undefined) {
-        connection.fail(code, "SETTINGS out of range");
-        return;
-      }
+      // Before what the new settings let go.
       putSettingsAck(connection.output);
       this.hasSettings = true;
-      connection.onSettings();
+      const code = applySettings(payload, at, end, connection);
+      if (code === undefined) connection.onSettings();
+      else connection.fail(code, "SETTINGS out of range");
     }
   }
 
