@@ -13,7 +13,7 @@ function method(name: string, clientStreaming: boolean, serverStreaming: boolean
   return create(MethodDescriptorProtoSchema, { name, ...types, clientStreaming, serverStreaming });
 }
 
-/** acme.v1.Four with a method of each kind, acme.v1.Other with one, acme.v1.Hidden that no config here lists. */
+/** acme.v1.Four with a method of each kind, acme.v1.Other with one, acme.v1.Hidden and gRPC health that configs do not list unless asked. */
 export const madeImage = toBinary(
   FileDescriptorSetSchema,
   create(FileDescriptorSetSchema, {
@@ -35,6 +35,18 @@ export const madeImage = toBinary(
           },
           { name: "Other", method: [method("Unary", false, false)] },
           { name: "Hidden", method: [method("Unary", false, false)] },
+        ],
+      }),
+      create(FileDescriptorProtoSchema, {
+        name: "grpc/health/v1/health.proto",
+        package: "grpc.health.v1",
+        syntax: "proto3",
+        dependency: ["acme/v1/four.proto"],
+        service: [
+          {
+            name: "Health",
+            method: ["Check", "List", "Watch"].map((name) => method(name, false, name === "Watch")),
+          },
         ],
       }),
     ],

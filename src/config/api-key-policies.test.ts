@@ -37,6 +37,17 @@ describe("usage rules", () => {
     assert.equal(keyOf(usage('{ selector: "*", skip_service_control: true }')).required, false);
   });
 
+  it("are not needed for health checks, where a rule does not speak of them (UC-7)", () => {
+    const apis = "apis: [{ name: grpc.health.v1.Health }, { name: acme.v1.Four }]";
+    const required = (rule: string) =>
+      ["Check", "Watch", "List"].map((method) => {
+        return routeOf({ apis, ...usage(rule) }, `grpc.health.v1.Health.${method}`).apiKey.required;
+      });
+    const others = "{ selector: acme.v1.*, allow_unregistered_calls: true }";
+    assert.deepEqual(required(others), [false, false, true]);
+    assert.deepEqual(required("{ selector: grpc.health.v1.Health.Check }"), [true, false, true]);
+  });
+
   it("that are missing are a warning, and every method needs a key (UC-2)", () => {
     assert.deepEqual(faultsOf({ usage: "" }), ["warning missing-usage usage.rules"]);
     const { required, at } = keyOf({ usage: "" });

@@ -13,7 +13,11 @@ describe("apis", () => {
   it("serve the services they name; the others of the image are hidden (IN-3)", () => {
     const { model } = loadConfig({ apis: "apis:\n  - name: acme.v1.Other" });
     assert.deepEqual([...(model?.routes.keys() ?? [])], ["/acme.v1.Other/Unary"]);
-    assert.deepEqual(model?.hiddenServices, ["acme.v1.Four", "acme.v1.Hidden"]);
+    assert.deepEqual(model?.hiddenServices, [
+      "acme.v1.Four",
+      "acme.v1.Hidden",
+      "grpc.health.v1.Health",
+    ]);
     assert.deepEqual(model?.apisAt, { file: "api.yaml", line: 5, column: 1 });
   });
 

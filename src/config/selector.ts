@@ -62,13 +62,13 @@ export function matches(selector: Selector, method: string): boolean {
   return selector.patterns.some((pattern) => matchesPattern(pattern, method));
 }
 
-/** A wildcard stands for one part or more. */
+/** A wildcard stands for one part or more: names never end in a dot. */
 export function matchesPattern(pattern: SelectorPattern, method: string): boolean {
   switch (pattern.kind) {
     case "all":
       return true;
     case "prefix":
-      return method.startsWith(pattern.prefix) && method.length > pattern.prefix.length;
+      return method.startsWith(pattern.prefix);
     case "method":
       return method === pattern.name;
   }
