@@ -3,6 +3,7 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { cachedTokens } from "../auth/cached-tokens.ts";
 import type { TokenSource } from "../auth/token-source.ts";
 import { isLoopback, parseAddress } from "./address.ts";
+import { brokenCallInterceptor } from "./broken-call.ts";
 import { GatewayConnection } from "./gateway-connection.ts";
 import { idTokenInterceptor } from "./id-token.ts";
 import { retryInterceptor } from "./retry.ts";
@@ -73,6 +74,7 @@ export function connectGateway(options: ConnectOptions): ConnectedGateway {
       ...(options.interceptors ?? []),
       retryInterceptor({ tries, random }),
       ...(tokens === undefined ? [] : [idTokenInterceptor(tokens, audience)]),
+      brokenCallInterceptor,
     ],
   });
   return {

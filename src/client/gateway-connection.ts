@@ -2,6 +2,7 @@ import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from 
 import { constants } from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { Http2SessionManager } from "@connectrpc/connect-node";
+import { BrokenCall, nodeCode } from "./broken-call.ts";
 
 export interface ConnectionOptions {
   readonly url: URL;
@@ -14,43 +15,10 @@ export interface ConnectionOptions {
   readonly connectTimeoutMs: number;
 }
 
-/** How a call broke, below gRPC. */
-export type BreakKind =
-  /** No connection was made: nothing was sent. */
-  | "connect"
-  /** The other side says that it did nothing with the call (REFUSED_STREAM). */
-  | "refused"
-  /** The connection ended with the call on it. */
-  | "lost"
-  /** The other side reset the call. */
-  | "reset";
-
-/** The `cause` of a ConnectError that no gRPC status stands behind. */
-export class BrokenCall extends Error {
-  readonly kind: BreakKind;
-  /** Node's code of the fault, or HTTP/2's name of the reset. */
-  readonly code: string;
-
-  constructor(kind: BreakKind, code: string, message: string, cause?: unknown) {
-    super(message, { cause });
-    this.name = "BrokenCall";
-    this.kind = kind;
-    this.code = code;
-  }
-}
-
-/** How an error's call broke; undefined when the answer was a gRPC or HTTP status. */
-export function brokenCall(error: unknown): BrokenCall | undefined {
-  return error instanceof ConnectError && error.cause instanceof BrokenCall
-    ? error.cause
-    : undefined;
-}
-
 /**
- * connect-node's connection, with the faults of connections told as gRPC tells them. Alone it reports a lost connection as
- * CANCELED or ABORTED and a refused stream as INTERNAL, waits for ever on a stream that is reset without an error, and dies
- * of an unhandled "error" when a session fails between two calls (2.2.0).
- * @see https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#errors
+ * connect-node's connection with what it lacks (2.2.0): a name of its own for :authority, a bound on connecting, UNAVAILABLE
+ * where no connection comes about. Alone it takes a connection that closes for the caller's own CANCELED, waits for ever on a
+ * stream that is reset without an error, and dies of an unhandled "error" when a session fails between two calls.
  */
 export class GatewayConnection extends Http2SessionManager {
   readonly #authority: string | undefined;
@@ -75,7 +43,7 @@ export class GatewayConnection extends Http2SessionManager {
     try {
       const stream = await super.request(method, path, named, options);
       if (stream.session !== undefined) this.#hear(stream.session as ClientHttp2Session);
-      tellFaults(stream);
+      tellSilentEnds(stream);
       return stream;
     } catch (error) {
       throw this.state() === "error" && this.error() === error ? connectFault(error) : error;
@@ -101,7 +69,7 @@ export class GatewayConnection extends Http2SessionManager {
 function connectFault(error: unknown): ConnectError {
   const { rawMessage, cause } = ConnectError.from(error);
   const code = nodeCode(cause) ?? "ETIMEDOUT";
-  return unavailable(new BrokenCall("connect", code, plainMessage(rawMessage, cause), cause));
+  return new BrokenCall("connect", code, plainMessage(rawMessage, cause), cause).toConnectError();
 }
 
 /** OpenSSL's messages begin with a thread number and end with a line of its source. */
@@ -113,64 +81,21 @@ function plainMessage(message: string, cause: unknown): string {
   return message;
 }
 
-function nodeCode(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string"
-    ? error.code
-    : undefined;
-}
-
-function unavailable(broken: BrokenCall): ConnectError {
-  return new ConnectError(broken.message, Code.Unavailable, undefined, undefined, broken);
-}
-
-/** connect-node listens to "error" and takes a ConnectError as it is: tell it the right one before its own guess. */
-function tellFaults(stream: ClientHttp2Stream): void {
+/** connect-node listens to "error", and takes a ConnectError as it is. */
+function tellSilentEnds(stream: ClientHttp2Stream): void {
   const { session } = stream;
-  let isTold = false;
-  const tell = (error: ConnectError): void => {
-    isTold = true;
-    stream.emit("error", error);
-  };
-  stream.on("error", (error: unknown) => {
-    if (isTold || error instanceof ConnectError) return;
-    const told = streamFault(stream, error);
-    if (told !== undefined) tell(told);
+  let isAnswered = false;
+  stream.once("response", () => {
+    isAnswered = true;
   });
   stream.once("close", () => {
-    if (isTold || stream.readableEnded || stream.errored !== null) return;
-    if (session?.destroyed === true)
-      tell(unavailable(new BrokenCall("lost", "ECONNRESET", "the connection was lost")));
-    else if (stream.rstCode === constants.NGHTTP2_NO_ERROR)
-      tell(resetError("NO_ERROR", Code.Internal));
+    if (stream.errored !== null || (isAnswered && stream.readableEnded)) return;
+    if (session?.destroyed === true) {
+      const broken = new BrokenCall("lost", "ECONNRESET", "the connection was lost");
+      stream.emit("error", broken.toConnectError());
+    } else if (!isAnswered && stream.rstCode === constants.NGHTTP2_NO_ERROR) {
+      const broken = new BrokenCall("reset", "NO_ERROR", "the call was reset without an answer");
+      stream.emit("error", broken.toConnectError(Code.Internal));
+    }
   });
-}
-
-function streamFault(stream: ClientHttp2Stream, error: unknown): ConnectError | undefined {
-  const code = nodeCode(error);
-  const reason = code === undefined ? undefined : lostBy[code];
-  if (code !== undefined && reason !== undefined)
-    return unavailable(new BrokenCall("lost", code, reason, error));
-  if (code !== "ERR_HTTP2_STREAM_ERROR") return undefined;
-  if (stream.rstCode === constants.NGHTTP2_REFUSED_STREAM) {
-    const message = "the other side refused the call unread (REFUSED_STREAM)";
-    return unavailable(new BrokenCall("refused", "REFUSED_STREAM", message, error));
-  }
-  if (stream.rstCode === constants.NGHTTP2_ENHANCE_YOUR_CALM)
-    return resetError("ENHANCE_YOUR_CALM", Code.ResourceExhausted, error);
-  return undefined;
-}
-
-/** Node's codes for a connection that ended with calls on it. */
-const lostBy: Readonly<Record<string, string>> = {
-  ECONNRESET: "the connection was lost (ECONNRESET)",
-  EPIPE: "the connection was lost (EPIPE)",
-  ETIMEDOUT: "the connection was lost (ETIMEDOUT)",
-  ERR_HTTP2_SESSION_ERROR: "the other side ended the connection with an error",
-  ERR_HTTP2_ERROR: "the other side does not speak HTTP/2 here",
-};
-
-function resetError(name: string, code: Code, cause?: unknown): ConnectError {
-  const message = `the call was reset with ${name}`;
-  const broken = new BrokenCall("reset", name, message, cause);
-  return new ConnectError(message, code, undefined, undefined, broken);
 }

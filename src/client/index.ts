@@ -4,7 +4,7 @@ export { metadataTokens } from "../auth/metadata-tokens.ts";
 export type { IdToken, TokenSource } from "../auth/token-source.ts";
 export type { Rejection } from "../rejection/rejection.ts";
 export { type ConnectedGateway, type ConnectOptions, connectGateway } from "./connect-gateway.ts";
-export { explainError } from "./explain-error.ts";
+export { type CallFacts, explainError } from "./explain-error.ts";
 export { idTokenInterceptor } from "./id-token.ts";
 export { printRejection } from "./print-rejection.ts";
 export { type ClientContext, runClient } from "./run-client.ts";

@@ -8,7 +8,7 @@ import {
   type UnaryRequest,
 } from "@connectrpc/connect";
 import { createAsyncIterable } from "@connectrpc/connect/protocol";
-import { brokenCall } from "./gateway-connection.ts";
+import { brokenCall } from "./broken-call.ts";
 
 export interface RetryOptions {
   /** Tries in all, the first included; default 3, 1 turns retries off. */
