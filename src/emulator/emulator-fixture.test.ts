@@ -13,6 +13,7 @@ import type { TrafficEvent } from "../rejection/traffic.ts";
 import type { EmulatorOptions } from "./options.ts";
 import { accountEmail, defaultProject } from "./project.ts";
 import { type Answer, answerOf, writeContainer } from "./run/container-fixture.test.ts";
+import type { LogLine } from "./run/start-instance.ts";
 import type { RunningEmulator } from "./running-emulator.ts";
 import { startEmulator } from "./start.ts";
 
@@ -37,6 +38,8 @@ export interface TestEmulator extends AsyncDisposable {
   /** authorization of a principal for an audience. */
   as(email: string, audience: string): { readonly authorization: string };
   eventOf(hop: TrafficEvent["hop"], traceId: string): Promise<TrafficEvent>;
+  /** The first line of an instance that matches. */
+  line(pattern: RegExp): Promise<LogLine>;
 }
 
 export async function startTestEmulator(
@@ -47,7 +50,23 @@ export async function startTestEmulator(
   stack.defer(() => rm(stateDir, { recursive: true, force: true }));
   const events: TrafficEvent[] = [];
   const said: string[] = [];
+  const logs: LogLine[] = [];
   const watchers = new Set<() => void>();
+  const tell = (): void => {
+    for (const watcher of [...watchers]) watcher();
+  };
+  const awaited = <T>(find: () => T | undefined): Promise<T> => {
+    const { promise, resolve } = Promise.withResolvers<T>();
+    const look = (): void => {
+      const found = find();
+      if (found === undefined) return;
+      watchers.delete(look);
+      resolve(found);
+    };
+    watchers.add(look);
+    look();
+    return promise;
+  };
   const command = [await writeContainer(stateDir)];
   const emulator = stack.use(
     await startEmulator({
@@ -57,7 +76,11 @@ export async function startTestEmulator(
       env: process.env,
       onTraffic(event) {
         events.push(event);
-        for (const watcher of [...watchers]) watcher();
+        tell();
+      },
+      onLog(line) {
+        logs.push(line);
+        tell();
       },
       log: (_, message) => void said.push(message),
       ...options,
@@ -127,18 +150,9 @@ export async function startTestEmulator(
     as: (email, aud) => ({
       authorization: `Bearer ${emulator.issuer.mint({ email, audience: aud }).value}`,
     }),
-    eventOf(hop, traceId) {
-      const { promise, resolve } = Promise.withResolvers<TrafficEvent>();
-      const look = (): void => {
-        const found = events.find((event) => event.hop === hop && event.traceId === traceId);
-        if (found === undefined) return;
-        watchers.delete(look);
-        resolve(found);
-      };
-      watchers.add(look);
-      look();
-      return promise;
-    },
+    eventOf: (hop, traceId) =>
+      awaited(() => events.find((event) => event.hop === hop && event.traceId === traceId)),
+    line: (pattern) => awaited(() => logs.find(({ text }) => pattern.test(text))),
     async [Symbol.asyncDispose]() {
       for (const session of sessions.values()) session.destroy();
       await stack.disposeAsync();

@@ -6,6 +6,25 @@ import type { Launch } from "./run/launch.ts";
 import type { RevisionTimes } from "./run/revision-times.ts";
 import type { LogLine } from "./run/start-instance.ts";
 
+/** How long what is still going on may take when everything ends. The defaults add up to less than 8 s. */
+export interface EndTimes {
+  /** Calls in flight, at the gateway and, a little later, at the fronts of services. Default 4 000. */
+  readonly drainMs: number;
+  /** Fronts start to drain when the gateways have, after this at the latest: what they pass on still gets in. Default 250. */
+  readonly staggerMs: number;
+  /** Instances, from SIGTERM to SIGKILL. Default 5 000 … */
+  readonly graceMs: number;
+  /** … but SIGKILL no later than this after the fronts began to drain. Default 7 250. */
+  readonly endMs: number;
+}
+
+export const defaultEndTimes: EndTimes = {
+  drainMs: 4_000,
+  staggerMs: 250,
+  graceMs: 5_000,
+  endMs: 7_250,
+};
+
 export interface EmulatorOptions extends Partial<LocalProject> {
   /** Certificates and keys lie here, e.g. .callpath/. */
   readonly stateDir: string;
@@ -21,6 +40,7 @@ export interface EmulatorOptions extends Partial<LocalProject> {
   readonly limits?: Partial<Limits>;
   /** Bounds in time of instances. */
   readonly times?: Partial<RevisionTimes>;
+  readonly endTimes?: Partial<EndTimes>;
   /** Default true, as today; false: containers get whole tokens, as in 2021. */
   readonly stripSignature?: boolean;
   /** One event a call and hop: gateway and cloud-run. */

@@ -9,7 +9,7 @@ import { openLocalCa } from "./ca.ts";
 import { GOOGLE_ISSUER_HOSTS, type RunningIssuer, startIssuer } from "./issuer/start-issuer.ts";
 import { listenAt } from "./listen-at.ts";
 import { startMetadataServer } from "./metadata/start-metadata-server.ts";
-import type { EmulatorOptions } from "./options.ts";
+import { defaultEndTimes, type EmulatorOptions } from "./options.ts";
 import { planPorts } from "./port-plan.ts";
 import { writePrivateFile } from "./private-file.ts";
 import { accountEmail, defaultAccountEmail, defaultProject, type LocalProject } from "./project.ts";
@@ -21,21 +21,13 @@ import { type RunningRun, startRun } from "./run/start-run.ts";
 import { type RunningEmulator, runningEmulator } from "./running-emulator.ts";
 import { Store } from "./store.ts";
 
-/** Calls in flight get this long when everything ends, at the gateway and, a little later, at the fronts of services. */
-const DRAIN_MS = 4_000;
-/** Fronts start to drain when the gateways have, after this at the latest: a call that is passed on still gets in. */
-const STAGGER_MS = 250;
-/** Instances: from SIGTERM to SIGKILL, at most … */
-const GRACE_MS = 5_000;
-/** … and never later than this after the end began. All is gone after 8 s. */
-const END_MS = 7_250;
-
 /**
  * Start Google Cloud on this machine: local CA, token issuer, metadata server, Cloud Run, API Gateway. Nothing is deployed
  * yet. Rejects with one clear Error where a port that was asked for is in use; nothing is left open then.
  */
 export async function startEmulator(options: EmulatorOptions): Promise<RunningEmulator> {
   const { stateDir, nowMs, random = Math.random, log = () => {} } = options;
+  const end = { ...defaultEndTimes, ...options.endTimes };
   const project = projectOf(options);
   const ports = planPorts(options.portBase);
   const warn = (message: string): void => log("WARNING", message);
@@ -70,7 +62,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
     engine: options.engine ?? callpathEngine,
     limits: { ...defaultLimits, ...options.limits },
     certificate: (hosts: readonly string[]) => ca.issue(hosts),
-    drainMs: DRAIN_MS,
+    drainMs: end.drainMs,
     nowMs,
     log,
     ...(options.onTraffic === undefined ? {} : { onTraffic: options.onTraffic }),
@@ -100,8 +92,8 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
       return server;
     },
     times: { ...defaultRevisionTimes, ...options.times },
-    graceMs: GRACE_MS,
-    endMs: END_MS,
+    graceMs: end.graceMs,
+    endMs: end.endMs,
     random,
     ...(options.stripSignature === undefined ? {} : { stripSignature: options.stripSignature }),
   });
@@ -125,17 +117,21 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
     apiGateway,
     random,
     async end() {
-      await endInOrder(apiGateway, run);
+      await endInOrder(apiGateway, run, end.staggerMs);
       await rest.disposeAsync();
     },
   });
 }
 
 /** Callers first, so that what they still pass on finds somebody. */
-async function endInOrder(apiGateway: RunningApiGateway, run: RunningRun): Promise<void> {
+async function endInOrder(
+  apiGateway: RunningApiGateway,
+  run: RunningRun,
+  staggerMs: number,
+): Promise<void> {
   const gateways = Promise.resolve(apiGateway[Symbol.asyncDispose]());
   const stagger = new AbortController();
-  const enough = delay(STAGGER_MS, undefined, { signal: stagger.signal }).catch(() => undefined);
+  const enough = delay(staggerMs, undefined, { signal: stagger.signal }).catch(() => undefined);
   await Promise.race([gateways, enough]);
   stagger.abort();
   await Promise.all([gateways, run[Symbol.asyncDispose]()]);

@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 
-/** A container: h2c on $PORT; what it does is in the path. */
+/** A container: h2c on $PORT; what it does is in the path, or in x-verb where a gateway decides by the path. */
 const CONTAINER = `
 import http2 from "node:http2";
 const { PORT, K_REVISION, K_SERVICE, K_CONFIGURATION, GCE_METADATA_HOST, FAIL, GREETING } = process.env;
@@ -24,7 +24,7 @@ server.on("stream", (stream, headers) => {
   };
   let trailers;
   stream.on("trailers", (received) => { trailers = received; });
-  const [, verb, ms] = headers[":path"].split("/");
+  const [, verb, ms] = (headers["x-verb"] ?? headers[":path"]).split("/");
   if (verb === "hang") { console.log("hanging"); return; }
   if (verb === "stream") { stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true }); stream.write("first"); return; }
   if (verb === "crash") { console.error("boom: out of luck"); process.exit(3); }
