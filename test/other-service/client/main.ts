@@ -4,13 +4,14 @@ import { runClient } from "callpath/client";
 import { InventoryService } from "../gen/es/acme/inventory/v1/inventory_service_pb.ts";
 
 process.exitCode = await runClient(
-  async ({ transport, count, print, showMetadata }) => {
+  async ({ transport, count, print, receive, printMetadata }) => {
     const inventory = createClient(InventoryService, transport);
-    const options = { headers: { sal: "value1", key2: "value2" }, ...showMetadata };
+    const options = { headers: { sal: "value1", key2: "value2" }, ...receive };
 
     for (let i = 0; i < count; i++) {
       const { item, answeredBy } = await inventory.getItem({ sku: "hammer" }, options);
       print(`RPC ${i}  ${item?.sku} ${item?.quantity} from instanceID ${answeredBy?.instanceId}`);
+      printMetadata();
     }
     for await (const { item, answeredBy } of inventory.listItems({}, options))
       print(`list ${item?.sku} from instanceID ${answeredBy?.instanceId}`);
