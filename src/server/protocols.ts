@@ -11,7 +11,7 @@ export function protocolOf(head: RequestHead): Protocol | undefined {
   if (/^application\/grpc-web(-text)?([+;]|$)/.test(type)) return "grpc-web";
   if (/^application\/grpc([+;]|$)/.test(type)) return "grpc";
   if (/^application\/connect\+/.test(type)) return "connect";
-  if (head.method === "POST" && /^application\/(json|proto)([+;]|$)/.test(type)) return "connect";
+  if (/^application\/(json|proto)([+;]|$)/.test(type)) return "connect";
   return /[?&]connect=v1(&|$)/.test(head.path) ? "connect" : undefined;
 }
 

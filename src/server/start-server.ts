@@ -38,7 +38,7 @@ export interface ServerOptions {
   readonly guard?: Guard | undefined;
   /** Run after the guard, in this order. */
   readonly interceptors?: readonly Interceptor[];
-  /** Largest message, either way, bytes after decompression. Default 4 MiB, as in gRPC. Against: memory filled by one call. */
+  /** Largest message received, bytes after decompression. Default 4 MiB, as in gRPC. Against: memory filled by one call. */
   readonly maxMessageBytes?: number;
   /** Streams of one connection at a time. Default 10, as in the walkthrough. Against: stream floods. */
   readonly maxStreams?: number;
@@ -167,14 +167,12 @@ class Server implements RunningServer {
   #route(): ReadonlyMap<string, UniversalHandler> {
     const { routes, guard, interceptors = [], maxMessageBytes } = this.#options;
     const isExempt = (service: string): boolean => service === healthService.typeName;
-    const maxBytes = maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
     const router = createConnectRouter({
       grpc: this.#protocols.includes("grpc"),
       grpcWeb: this.#protocols.includes("grpc-web"),
       connect: this.#protocols.includes("connect"),
       acceptCompression: [compressionGzip],
-      readMaxBytes: maxBytes,
-      writeMaxBytes: maxBytes,
+      readMaxBytes: maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
       interceptors: [...interceptors, rememberFaults],
       ...(guard === undefined ? {} : { requestGate: requestGate(guard, isExempt) }),
     });
