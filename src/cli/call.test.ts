@@ -30,8 +30,8 @@ import {
 } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { call } from "./call.ts";
-import { fakeWorld } from "./fake-world.ts";
 import { runProgram } from "./program.ts";
+import { fakeWorld } from "./world-fixture.test.ts";
 
 const method = (name: string, clientStreaming: boolean, serverStreaming: boolean) => ({
   name,

@@ -5,9 +5,9 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { fakeWorld } from "./fake-world.ts";
 import { gateway } from "./gateway.ts";
 import { runProgram } from "./program.ts";
+import { fakeWorld } from "./world-fixture.test.ts";
 
 const image = resolve("gen/descriptor.pb");
 const backendUrl = "grpc://127.0.0.1:1";

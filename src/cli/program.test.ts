@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Command, FailedError, InputError, UsageError } from "./command.ts";
-import { fakeWorld } from "./fake-world.ts";
 import { type Program, runProgram } from "./program.ts";
+import { fakeWorld } from "./world-fixture.test.ts";
 
 const greetFlags = {
   name: { type: "string", value: "NAME", summary: "whom to greet" },

@@ -8,9 +8,9 @@ import { type RunningIssuer, startIssuer } from "../emulator/issuer/start-issuer
 import { claimDevState } from "./dev/dev-state.ts";
 import { type LocalFace, startLocalFace } from "./dev/local-face.ts";
 import { TrafficRing } from "./dev/traffic-ring.ts";
-import { fakeWorld } from "./fake-world.ts";
 import { runProgram } from "./program.ts";
 import { token } from "./token.ts";
+import { fakeWorld } from "./world-fixture.test.ts";
 
 const program = { version: "0", commands: [token], laterCommands: [] };
 const client = "gateway-client-sa@callpath-local.iam.gserviceaccount.com";

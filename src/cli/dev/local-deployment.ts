@@ -84,11 +84,15 @@ export class LocalDeployment {
     return emulator.deployService(setup.service, message);
   }
 
-  /** Serve the config as it now is on disk. Throws InputError with every problem; then the old one keeps serving. */
+  /** Read the config as it now is on disk. Throws InputError with every problem; then nothing changes. */
+  readConfig(): void {
+    this.#model = this.#load();
+  }
+
+  /** Serve the config that was read. Rejects with why the gateway does not take it; then the old one keeps serving. */
   async serveConfig(): Promise<URL> {
     const { emulator, setup } = this.#options;
     const { config, image } = this.#sources;
-    const model = this.#load();
     const { id, message } = apiConfigMessage({
       text: readText(config, setup.folder),
       file: shownPath(config, setup.folder),
@@ -99,7 +103,6 @@ export class LocalDeployment {
     });
     const { name } = emulator.createApiConfig(this.#api, id, message);
     const { url } = await emulator.serveConfig(this.#api, name);
-    this.#model = model;
     return url;
   }
 
