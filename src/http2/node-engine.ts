@@ -1,16 +1,14 @@
 import http2 from "node:http2";
 import type { Socket } from "node:net";
 import type { Engine, Session } from "./exchange.ts";
-import type { Field } from "./head.ts";
+import { fieldToSend } from "./hpack/hpack-field.ts";
 import type { Limits } from "./limits.ts";
 import { NodeSession } from "./node-session.ts";
 
 /** The HTTP layer's types served by node:http2: the oracle in tests, and the way out if our own engine fails somebody. */
 export const nodeEngine: Engine = {
   name: "node",
-  field(name, value, options): Field {
-    return { name, value, sensitive: options?.sensitive === true };
-  },
+  field: fieldToSend,
   serve(socket, first, limits, handler): Session {
     if (first !== undefined && first.length > 0) socket.unshift(first);
     const h2 = http2.performServerHandshake(socket, {

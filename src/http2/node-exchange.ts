@@ -9,6 +9,7 @@ import {
   type Session,
 } from "./exchange.ts";
 import type { Field, Head } from "./head.ts";
+import { asHpackFields } from "./hpack/encoder.ts";
 import type { Limits } from "./limits.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -225,11 +226,14 @@ export function toHead(raw: readonly string[]): Head {
   return head;
 }
 
-/** Equal names keep their order; the order between different names is node:http2's. */
+/**
+ * Equal names keep their order; the order between different names is node:http2's. Throws a TypeError for a field no
+ * header may look like: node:http2 sends some of them.
+ */
 export function toHeaders(head: Head): http2.OutgoingHttpHeaders {
   const headers: Record<string, string | string[]> & { [http2.sensitiveHeaders]?: string[] } = {};
   const sensitive: string[] = [];
-  for (const { name, value, sensitive: isSensitive } of head) {
+  for (const { name, value, sensitive: isSensitive } of asHpackFields(head)) {
     const before = headers[name];
     if (before === undefined) headers[name] = value;
     else if (typeof before === "string") headers[name] = [before, value];

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Caller, pairs, sessionOf } from "../../test/http2/recorder.ts";
+import { pairs, Recorder, Seen, sessionOf } from "../../test/http2/recorder.ts";
 import { UpstreamPool } from "./client.ts";
 import { callpathEngine } from "./engine.ts";
 import { ErrorCodes } from "./error-code.ts";
-import type { Engine, Exchange, SessionHandler } from "./exchange.ts";
+import type { Engine, SessionHandler } from "./exchange.ts";
 import type { Head } from "./head.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import { nodeEngine } from "./node-engine.ts";
@@ -43,8 +43,9 @@ for (const engine of new Set([callpathEngine, nodeEngine])) {
         ],
         [Buffer.from("one "), Buffer.from("two")],
       );
-      const seen = await call.closed;
-      assert.equal(Buffer.concat(seen.body).toString(), "one two");
+      const { seen } = call;
+      await seen.closed();
+      assert.equal(seen.body.toString(), "one two");
       assert.deepEqual(pairs(seen.trailers), [
         ["grpc-status", "0"],
         ["t", "a"],
@@ -65,10 +66,11 @@ for (const engine of new Set([callpathEngine, nodeEngine])) {
       });
       await using front = await startFront(engine, backend);
       const call = await front.call([], [Buffer.from("x")]);
-      const seen = await call.closed;
+      const { seen } = call;
+      await seen.closed();
       assert.equal(seen.heads.length, 1);
       assert.equal(seen.trailers, undefined);
-      assert.deepEqual(seen.body, []);
+      assert.deepEqual(seen.chunks, []);
       assert.equal(seen.code, 0);
     });
 
@@ -77,7 +79,8 @@ for (const engine of new Set([callpathEngine, nodeEngine])) {
       await gone[Symbol.asyncDispose]();
       await using front = await startFront(engine, gone);
       const call = await front.call([], [Buffer.from("x")]);
-      const seen = await call.closed;
+      const { seen } = call;
+      await seen.closed();
       assert.deepEqual(pairs(seen.heads[0]), [[":status", "503"]]);
       assert.partialDeepStrictEqual(front.failures, [{ kind: "unreachable", retried: true }]);
       assert.match(JSON.stringify(front.failures), /remote connection failure, .*ECONNREFUSED/);
@@ -92,7 +95,7 @@ for (const engine of new Set([callpathEngine, nodeEngine])) {
       });
       await using front = await startFront(engine, backend, { deadlineMs: 40 });
       const call = await front.call([], [Buffer.from("x")]);
-      await call.closed;
+      await call.seen.closed();
       assert.deepEqual(front.failures, [{ kind: "deadline" }]);
       assert.equal(await cancelled.promise, ErrorCodes.CANCEL);
     });
@@ -176,7 +179,7 @@ async function startFront(
     outcomes,
     async call(metadata: [string, string][], body: Buffer[]) {
       const session = await sessionOf(client);
-      const caller = new Caller();
+      const seen = new Seen();
       const head = fields(
         engine,
         [":method", "POST"],
@@ -185,10 +188,10 @@ async function startFront(
         [":path", "/echo.EchoServer/SayHello"],
         ...metadata,
       );
-      const exchange = session.start(head, body.length === 0, caller, undefined);
+      const exchange = session.start(head, body.length === 0, new Recorder(), seen);
       assert.ok(exchange !== undefined);
       for (const [at, bytes] of body.entries()) exchange.data(bytes, at === body.length - 1);
-      return Object.assign(caller, { exchange: exchange as Exchange<undefined> });
+      return { seen, exchange };
     },
     async [Symbol.asyncDispose]() {
       await client[Symbol.asyncDispose]();
