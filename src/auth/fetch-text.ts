@@ -82,7 +82,8 @@ function send(request: TextRequest, signal: AbortSignal): Promise<IncomingMessag
   });
 }
 
-function connectTarget(
+/** Where to connect for a host (no brackets) and port, as curl's --resolve says it. */
+export function connectTarget(
   hostname: string,
   port: number,
   resolve: ReadonlyMap<string, string> | undefined,

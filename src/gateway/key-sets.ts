@@ -1,7 +1,7 @@
+import { causeText, fetchText } from "../auth/fetch-text.ts";
 import { type KeySet, parseKeySet } from "../auth/key-set.ts";
 import type { JwtProvider } from "../config/model.ts";
 import type { KeySource } from "./decide/decide.ts";
-import { getText } from "./get-text.ts";
 
 /** JK-1: how long fetched keys count as fresh. */
 const CACHE_MS = 300_000;
@@ -100,12 +100,14 @@ export class KeySets implements KeySource, Disposable {
   async #once(url: URL, kept: Kept): Promise<void> {
     const { ca, resolve, nowMs, log } = this.#options;
     try {
-      const body = await getText(url, {
+      const { status, text: body } = await fetchText({
+        url,
         ca,
         resolve,
         timeoutMs: FETCH_TIMEOUT_MS,
         signal: this.#stop.signal,
       });
+      if (status !== 200) throw new Error(`answered HTTP ${status}`);
       if (body !== kept.text || kept.keys === undefined) {
         const parsed = parseKeySet(body);
         if ("fault" in parsed) throw new KeySetUnusable(parsed.fault);
@@ -115,7 +117,7 @@ export class KeySets implements KeySource, Disposable {
       kept.nextAtMs = nowMs() + CACHE_MS;
     } catch (cause) {
       if (this.#stop.signal.aborted) return;
-      const why = cause instanceof Error ? cause.message : String(cause);
+      const why = causeText(cause);
       const stays = kept.keys === undefined ? "" : "; the old ones stay in use";
       log("WARNING", `keys of ${url.href}: ${why}${stays}`);
       kept.fault = cause instanceof KeySetUnusable ? cause.message : FETCH_FAILED;

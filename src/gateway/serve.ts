@@ -7,20 +7,16 @@ import { defaultLimits } from "../http2/limits.ts";
 import { createRelay, type RelayCall } from "../http2/relay.ts";
 import { startHttpServer } from "../http2/server.ts";
 import { isGrpc, type LocalAnswer, writeAnswer } from "./answers.ts";
-import { BackendTokens } from "./backend-tokens.ts";
 import { type Call, CallLog, traceIdOf } from "./call-log.ts";
-import { type Decision, decide, type Forward } from "./decide/decide.ts";
-import { VerifiedTokens } from "./decide/verified-tokens.ts";
+import type { Forward } from "./decide/decide.ts";
 import { failureAnswer } from "./failures.ts";
 import { HeldRequests } from "./held-requests.ts";
-import { KeySets } from "./key-sets.ts";
 import { notYet, tokenNotFound } from "./local-refusals.ts";
 import type { GatewayOptions, RunningGateway } from "./options.ts";
-import { planRoutes, type RoutePlan, type Routing } from "./routing.ts";
+import { Serving } from "./serving.ts";
 import { TokenFieldCache } from "./token-fields.ts";
 import { untilAborted } from "./until-aborted.ts";
 import { upstreamHead, upstreamTrailers } from "./upstream-head.ts";
-import { Upstreams } from "./upstreams.ts";
 
 type Downstream = Exchange<RelayCall<Call> | undefined>;
 
@@ -64,38 +60,21 @@ class Gateway implements AsyncDisposable {
   readonly limits;
   readonly handler: SessionHandler<RelayCall<Call> | undefined>;
   readonly #options: GatewayOptions;
-  readonly #upstreams: Upstreams;
-  readonly #keys: KeySets;
-  readonly #tokens: BackendTokens | undefined;
-  readonly #verified = new VerifiedTokens();
+  readonly #serving: Serving;
   readonly #log: CallLog | undefined;
   readonly #relay;
   readonly #held: HeldRequests<RelayCall<Call> | undefined>;
   readonly #prefix: string;
   readonly #tokenFields: TokenFieldCache;
-  #routing: Routing | undefined;
 
   constructor(options: GatewayOptions) {
-    const { ca = [], resolve = new Map<string, string>(), backend, nowMs } = options;
-    const log = options.log ?? (() => {});
+    const { nowMs } = options;
     this.#options = options;
     this.engine = options.engine ?? callpathEngine;
     this.limits = { ...defaultLimits, ...options.limits };
     this.#prefix = (options.headerPrefix ?? "x-apigateway-").toLowerCase();
     this.#tokenFields = new TokenFieldCache(this.engine.field, this.#prefix);
-    this.#upstreams = new Upstreams({
-      engine: this.engine,
-      limits: this.limits,
-      ca,
-      resolve,
-      backend,
-      nowMs,
-    });
-    this.#keys = new KeySets({ ca, resolve, nowMs, log });
-    this.#tokens =
-      options.backendTokens === undefined
-        ? undefined
-        : new BackendTokens({ mint: options.backendTokens, field: this.engine.field, nowMs, log });
+    this.#serving = new Serving(options, this.engine, this.limits, this.#prefix);
     this.#log = options.onTraffic === undefined ? undefined : new CallLog(options.onTraffic, nowMs);
     this.#relay = createRelay<Call>(
       {
@@ -120,33 +99,12 @@ class Gateway implements AsyncDisposable {
     };
   }
 
-  /** Serve new calls by this model once its keys were asked for and its tokens are there. */
-  async load(model: GatewayModel): Promise<void> {
-    const { backend } = this.#options;
-    const routing = planRoutes(model, {
-      upstreams: this.#upstreams,
-      field: this.engine.field,
-      headerPrefix: this.#prefix,
-      backend,
-      hasIdentity: this.#tokens !== undefined,
-    });
-    const before = this.#routing;
-    // What the old routing uses stays until the new one serves.
-    const providers = [...(before?.model.providers.values() ?? []), ...model.providers.values()];
-    const audiences = new Set([...(before?.audiences ?? []), ...routing.audiences]);
-    await Promise.all([this.#keys.keep(providers), this.#tokens?.keep(audiences)]);
-    this.#routing = routing;
-    await Promise.all([
-      this.#keys.keep(model.providers.values()),
-      this.#tokens?.keep(routing.audiences),
-      this.#upstreams.keep([...routing.plans.keys()].map(({ upstream }) => upstream)),
-    ]);
+  load(model: GatewayModel): Promise<void> {
+    return this.#serving.load(model);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#keys[Symbol.dispose]();
-    this.#tokens?.[Symbol.dispose]();
-    await this.#upstreams[Symbol.asyncDispose]();
+    await this.#serving[Symbol.asyncDispose]();
     this.#relay[Symbol.dispose]();
   }
 
@@ -158,7 +116,7 @@ class Gateway implements AsyncDisposable {
   }
 
   #decide(exchange: Downstream, head: Head, end: boolean, startedAtMs: number): void {
-    const decision = this.#decision(head, false);
+    const decision = this.#serving.decide(head, false);
     switch (decision.kind) {
       case "forward":
         this.#forward(exchange, head, end, decision, startedAtMs);
@@ -166,7 +124,7 @@ class Gateway implements AsyncDisposable {
       case "refuse": {
         const { refusal } = decision;
         const steps =
-          this.#options.traceRefusals === true ? this.#decision(head, true).steps : undefined;
+          this.#options.traceRefusals === true ? this.#serving.decide(head, true).steps : undefined;
         this.#log?.refused(head, startedAtMs, refusal, refusal.httpStatus, steps);
         this.#answer(exchange, head, end, { ...refusal, grpcStatus: refusal.code });
         return;
@@ -174,19 +132,10 @@ class Gateway implements AsyncDisposable {
       case "keys-needed":
         this.#held.holdForKeys(exchange, end);
         // JK-3: the call waits for one fetch, shared with all who wait.
-        void this.#keys.fetch(decision.provider).then(() => {
+        void this.#serving.fetchKeys(decision.provider).then(() => {
           this.#held.letGo(exchange, (ended) => this.#decide(exchange, head, ended, startedAtMs));
         });
     }
-  }
-
-  #decision(head: Head, steps: boolean): Decision {
-    const routing = this.#routing;
-    if (routing === undefined) throw new Error("a call before the model was loaded");
-    return decide(routing.model, this.#keys, head, this.#options.nowMs(), {
-      cache: this.#verified,
-      steps,
-    });
   }
 
   #forward(
@@ -197,9 +146,8 @@ class Gateway implements AsyncDisposable {
     startedAtMs: number,
   ): void {
     const { route, claims, userInfo } = decision;
-    const plan = this.#routing?.plans.get(route);
-    if (plan === undefined) throw new Error(`no plan for ${route.path}`);
-    const own = this.#ownToken(plan);
+    const plan = this.#serving.planOf(route);
+    const own = this.#serving.ownToken(plan);
     if (own === "missing" || !isGrpc(head)) {
       const refusal =
         own === "missing"
@@ -232,12 +180,6 @@ class Gateway implements AsyncDisposable {
     };
     const { pool, deadlineMs, idleMs } = plan;
     this.#relay.forward(exchange, end, call, { pool, head: sent, deadlineMs, idleMs, retry: true });
-  }
-
-  /** The gateway's own token for the route; undefined: none is wanted. */
-  #ownToken({ audience }: RoutePlan): Field | "missing" | undefined {
-    if (audience === undefined || this.#tokens === undefined) return undefined;
-    return this.#tokens.get(audience) ?? "missing";
   }
 
   /** Hops are joined by trace id: the caller's, or one made here and sent on. */

@@ -1,8 +1,8 @@
+import { connectTarget } from "../auth/fetch-text.ts";
 import type { Upstream } from "../config/model.ts";
 import { UpstreamPool } from "../http2/client.ts";
 import type { Engine } from "../http2/exchange.ts";
 import type { Limits } from "../http2/limits.ts";
-import { whereTo } from "./get-text.ts";
 
 export interface UpstreamsOptions {
   readonly engine: Engine;
@@ -18,6 +18,7 @@ export interface UpstreamsOptions {
 export class Upstreams implements AsyncDisposable {
   readonly #options: UpstreamsOptions;
   readonly #pools = new Map<string, UpstreamPool>();
+  readonly #leaving = new Set<Promise<void>>();
 
   constructor(options: UpstreamsOptions) {
     this.#options = options;
@@ -35,18 +36,21 @@ export class Upstreams implements AsyncDisposable {
     return pool;
   }
 
-  /** Close the pools that none of these upstreams uses; calls in flight on them end first. */
-  async keep(upstreams: Iterable<Upstream>): Promise<void> {
+  /** Close the pools that none of these upstreams uses; calls in flight on them end first, and nobody waits for that. */
+  keep(upstreams: Iterable<Upstream>): void {
     const used = new Set([...upstreams].map((upstream) => this.poolFor(upstream)));
-    const unused = [...this.#pools].filter(([, pool]) => !used.has(pool));
-    for (const [key] of unused) this.#pools.delete(key);
-    await Promise.all(unused.map(([, pool]) => pool[Symbol.asyncDispose]()));
+    for (const [key, pool] of this.#pools) {
+      if (used.has(pool)) continue;
+      this.#pools.delete(key);
+      const closed = pool[Symbol.asyncDispose]().finally(() => this.#leaving.delete(closed));
+      this.#leaving.add(closed);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const pools = [...this.#pools.values()];
     this.#pools.clear();
-    await Promise.all(pools.map((pool) => pool[Symbol.asyncDispose]()));
+    await Promise.all([...this.#leaving, ...pools.map((pool) => pool[Symbol.asyncDispose]())]);
   }
 
   #placeOf(upstream: Upstream): { host: string; port: number; tls: boolean } {
@@ -58,9 +62,10 @@ export class Upstreams implements AsyncDisposable {
 
   #open({ host, port, tls }: { host: string; port: number; tls: boolean }): UpstreamPool {
     const { engine, limits, ca, resolve, nowMs } = this.#options;
+    const hostname = host.replace(/^\[|\]$/g, "");
     return new UpstreamPool({
-      ...whereTo(host, port, resolve),
-      ...(tls ? { tls: { servername: host.replace(/^\[|\]$/g, ""), ca } } : {}),
+      ...connectTarget(hostname, port, resolve),
+      ...(tls ? { tls: { servername: hostname, ca } } : {}),
       engine,
       limits,
       nowMs,
