@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { runProgram } from "../run-program.ts";
+import { runPeer } from "../../peers/run-peer.ts";
 
 /** One run of the suite; the suite has none of its own. */
 const SUITE_MS = 240_000;
@@ -27,10 +27,10 @@ export async function runSuite(
   command: readonly string[],
 ): Promise<SuiteResult> {
   const conf = join(import.meta.dirname, "suite.yaml");
-  const { code, output } = await runProgram(
+  const { code, output } = await runPeer(
     program,
     ["--conf", conf, "--mode", mode, "--", ...command],
-    SUITE_MS,
+    { timeoutMs: SUITE_MS },
   );
   const ended = code === undefined ? `cut off after ${SUITE_MS} ms` : `exit ${code}`;
   const failed = failures(output);

@@ -6,8 +6,8 @@ import { describe, it } from "node:test";
 import { openLocalCa } from "../../../src/emulator/ca.ts";
 import { startGateway } from "../../../src/gateway/serve.ts";
 import { findPeers } from "../../../tools/peers/find-peers.ts";
+import { runPeer } from "../../peers/run-peer.ts";
 import { openModel } from "../open-model.ts";
-import { runProgram } from "../run-program.ts";
 import { startPage } from "./page.ts";
 
 const { h2spec } = await findPeers("h2spec");
@@ -43,7 +43,7 @@ describe("h2spec", () => {
         await using subject = await start(tls);
         const secure = tls === undefined ? [] : ["--tls", "--insecure"];
         const args = ["--strict", ...secure, "-h", "127.0.0.1", "-p", subject.url.port];
-        const { code, output } = await runProgram(h2spec, args, RUN_MS);
+        const { code, output } = await runPeer(h2spec, args, { timeoutMs: RUN_MS });
         const summary = `${CASES} tests, ${CASES} passed, 0 skipped, 0 failed`;
         assert.ok(code === 0 && output.includes(summary), output.slice(-8_000));
       });

@@ -22,18 +22,20 @@ export async function startInteropServer(
   });
   const closed = once(child, "close");
   const said: string[] = [];
+  let port: string | undefined;
   for await (const line of createInterface({ input: child.stderr })) {
     said.push(line);
-    const port = /interop server listening on .*:(\d+)$/.exec(line)?.[1];
-    if (port === undefined) continue;
-    child.stderr.resume();
-    return {
-      port: Number(port),
-      async [Symbol.asyncDispose]() {
-        child.kill("SIGKILL");
-        await closed;
-      },
-    };
+    port = /interop server listening on .*:(\d+)$/.exec(line)?.[1];
+    if (port !== undefined) break;
   }
-  throw new Error(`the interop server did not start:\n${said.join("\n")}`);
+  if (port === undefined) throw new Error(`the interop server did not start:\n${said.join("\n")}`);
+  // Leaving the loop paused it.
+  child.stderr.resume();
+  return {
+    port: Number(port),
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await closed;
+    },
+  };
 }

@@ -7,8 +7,8 @@ import { openLocalCa } from "../../../src/emulator/ca.ts";
 import type { RunningGateway } from "../../../src/gateway/options.ts";
 import { startGateway } from "../../../src/gateway/serve.ts";
 import { findPeers } from "../../../tools/peers/find-peers.ts";
+import { runPeer } from "../../peers/run-peer.ts";
 import { openModel } from "../open-model.ts";
-import { runProgram } from "../run-program.ts";
 import { engineNamed, suiteEngines } from "../suite-engine.ts";
 import { type InteropServer, startInteropServer } from "./interop-server.ts";
 
@@ -104,7 +104,7 @@ for (const engine of suiteEngines()) {
           const client = peers["interop-client"];
           const load = name.startsWith("orca") ? [orca] : [];
           const args = [...where, ...secure, ...load, `-test_case=${name}`];
-          const { code, output } = await runProgram(client, args, CASE_MS);
+          const { code, output } = await runPeer(client, args, { timeoutMs: CASE_MS });
           assert.equal(code, 0, output);
         });
       }
