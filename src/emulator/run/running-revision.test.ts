@@ -155,6 +155,28 @@ describe("RunningRevision: instances that fail", () => {
     await Promise.all(unary.map(({ end }) => end));
   });
 
+  it("fails only calls of a killed instance, also under load", async () => {
+    await using test = await startTestRun();
+    await test.deploy(instances(3, 3));
+    const [victim] = test.run.instancesOf(serviceName);
+    assert.ok(victim?.pid);
+    const { pid } = victim;
+    const caller = async (): Promise<void> => {
+      for (let n = 0; n < 8; n++) await test.call("/slow/50", as(test));
+    };
+    const load = Promise.all(Array.from({ length: 10 }, caller));
+    await test.line(/slow begins/, victim.id);
+    process.kill(-pid, "SIGKILL");
+    await load;
+    const failed = test.events.filter(({ httpStatus }) => httpStatus !== 200);
+    assert.equal(test.events.length, 80);
+    assert.ok(failed.length > 0 && failed.length < 10, `${failed.length} failed`);
+    for (const { httpStatus, instanceId, rejection } of failed) {
+      assert.deepEqual([httpStatus, instanceId], [503, victim.id]);
+      assert.equal(rejection?.reason, "RUN_CONTAINER_ERROR");
+    }
+  });
+
   it("replaces a crashed one, and says what it last wrote", async () => {
     await using test = await startTestRun();
     await test.deploy(instances(1, 1));
