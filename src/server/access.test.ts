@@ -184,6 +184,8 @@ describe("who may call what", () => {
       stream.end(Buffer.alloc(5));
       assert.equal((await answerOf(stream)).grpcStatus, 0);
     }
+    for (const { severity } of server.entries)
+      assert.equal(severity, "DEBUG", "probes are no news");
   });
 
   it("rules hold for gRPC-Web and Connect too, where the server answers them", async () => {

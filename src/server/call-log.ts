@@ -101,9 +101,13 @@ function statusName(status: number): string {
 /** Statuses that say the server is at fault. */
 const ours: readonly number[] = [Code.Unknown, Code.Internal, Code.DataLoss];
 
-function severityOf({ rejection }: CallRecord, { grpcStatus, httpStatus }: CallOutcome): Severity {
+function severityOf(
+  { head, rejection }: CallRecord,
+  { grpcStatus, httpStatus }: CallOutcome,
+): Severity {
   if (rejection !== undefined) return "WARNING";
-  if (grpcStatus === 0) return "INFO";
+  // A probe every few seconds is nobody's news.
+  if (grpcStatus === 0) return head.path.startsWith("/grpc.health.v1.Health/") ? "DEBUG" : "INFO";
   if (grpcStatus !== undefined) return ours.includes(grpcStatus) ? "ERROR" : "WARNING";
   return httpStatus === undefined || httpStatus < 400 ? "INFO" : "WARNING";
 }

@@ -21,6 +21,8 @@ export interface ListenerOptions {
 
 /** How long a new connection may take to show what it speaks. Against: connections that say nothing. */
 const FIRST_BYTES_MS = 10_000;
+/** A peer that vanished without a word is noticed within minutes. */
+const socketOptions = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 } as const;
 /** HTTP/2's preface begins so, and no HTTP/1.1 request does. RFC 9113, 3.4 */
 const PREFACE_START = "PRI ";
 
@@ -40,11 +42,11 @@ export class Listener {
     const byAlpn = (socket: TLSSocket): void => decided(socket, socket.alpnProtocol === "h2");
     this.#server =
       tls === undefined
-        ? createTcpServer({ noDelay: true }, (socket) => byFirstBytes(socket, decided))
+        ? createTcpServer({ ...socketOptions }, (socket) => byFirstBytes(socket, decided))
         : createTlsServer(
             {
               ...tls,
-              noDelay: true,
+              ...socketOptions,
               ALPNProtocols: ["h2", "http/1.1"],
               handshakeTimeout: FIRST_BYTES_MS,
             },

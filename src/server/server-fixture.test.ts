@@ -27,23 +27,36 @@ export interface TestServer extends AsyncDisposable {
   readonly url: URL;
   /** Every log entry so far. */
   readonly entries: readonly LogEntry[];
+  /** Resolves when there are that many: the server sees a stream's end in its own time. */
+  logged(count: number): Promise<readonly LogEntry[]>;
   readonly running: RunningServer;
 }
 
 export async function startTestServer(options: Partial<ServerOptions> = {}): Promise<TestServer> {
   const entries: LogEntry[] = [];
+  let told: (() => void) | undefined;
   const running = await startServer({
     routes,
     host: "127.0.0.1",
     port: 0,
     nowMs: () => nowMs,
-    log: (entry) => entries.push(entry),
+    log: (entry) => {
+      entries.push(entry);
+      told?.();
+    },
     ...options,
   });
   return {
     url: running.url,
     running,
     entries,
+    async logged(count) {
+      while (entries.length < count)
+        await new Promise<void>((resolve) => {
+          told = resolve;
+        });
+      return entries;
+    },
     [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
   };
 }

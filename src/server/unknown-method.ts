@@ -16,6 +16,11 @@ export function unknownMethod(path: string, services: ReadonlySet<string>): Reje
     detail: `${message}; this server has ${[...services].join(", ")}`,
     fix: known
       ? `Add ${method} to the proto of ${service}, run npx buf generate, and implement it`
-      : `Register ${service || "the service"} in server/main.ts, or call one of ${[...services].join(", ")}`,
+      : `Add router.service(${shortName(service)}, …) in server/main.ts, or call one of ${[...services].join(", ")}`,
   };
+}
+
+/** The name of its generated stub: EchoServer of echo.EchoServer. */
+function shortName(service: string): string {
+  return service.slice(service.lastIndexOf(".") + 1) || "Service";
 }
