@@ -14,6 +14,8 @@ export interface TrafficEvent {
   readonly httpStatus: number | undefined;
   /** Who called, as this hop proved it: an email or a subject. */
   readonly principal: string | undefined;
+  /** The gateway's: which of its connections the call came over; the same for all calls of one channel. */
+  readonly connection?: string;
   /** Cloud Run's: which revision and instance answered. */
   readonly revision?: string;
   readonly instanceId?: string;

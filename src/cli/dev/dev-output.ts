@@ -38,9 +38,9 @@ function humanOutput({ print }: Pick<Context, "print">): DevOutput {
     clientLine: (line) => print(`  ${line}`),
     firstCalls(calls, folded) {
       if (calls.count === 0) return;
-      const more = folded > 0 ? `${folded} more lines; ` : "";
-      const who = calls.instances === "" ? "" : `    ${calls.instances}`;
-      print(`  ...    ${more}${calls.outcomes}${who}`);
+      const more = folded > 0 ? [`${folded} more replies`] : [];
+      const who = calls.instances === "" ? [] : [calls.instances];
+      print(`  ...    ${[...more, `in all ${calls.outcomes}`, ...who].join("    ")}`);
     },
     hints(facts) {
       print("");

@@ -7,12 +7,15 @@ export class FirstCalls {
   readonly #outcomes = new Map<string, number>();
   /** instance id -> RPCs it answered. */
   readonly #instances = new Map<string, number>();
+  /** The gateway's connections they came over; undefined: it did not say. */
+  readonly #connections = new Set<string | undefined>();
   #failed = 0;
 
-  add({ hop, path, grpcStatus, httpStatus, instanceId }: TrafficEvent): void {
+  add({ hop, path, grpcStatus, httpStatus, instanceId, connection }: TrafficEvent): void {
     if (hop === "cloud-run" && instanceId !== undefined)
       this.#instances.set(instanceId, (this.#instances.get(instanceId) ?? 0) + 1);
     if (hop !== "gateway") return;
+    this.#connections.add(connection);
     const status =
       grpcStatus === undefined ? `HTTP ${httpStatus ?? "reset"}` : codeName(grpcStatus);
     if (grpcStatus !== 0) this.#failed += 1;
@@ -34,11 +37,13 @@ export class FirstCalls {
     return [...this.#outcomes].map(([outcome, count]) => `${count} ${outcome}`).join(", ");
   }
 
-  /** `3 instances answered (4, 4, 3 RPCs)`; "" when none did. */
+  /** `3 instances answered one channel (4, 4, 3 RPCs)`; "" when none did. */
   get instances(): string {
     const counts = [...this.#instances.values()].sort((a, b) => b - a);
     if (counts.length === 0) return "";
     const who = counts.length === 1 ? "1 instance" : `${counts.length} instances`;
-    return `${who} answered (${counts.join(", ")} RPCs)`;
+    const [connection] = this.#connections;
+    const isOne = this.#connections.size === 1 && connection !== undefined;
+    return `${who} answered${isOne ? " one channel" : ""} (${counts.join(", ")} RPCs)`;
   }
 }

@@ -127,6 +127,10 @@ describe("FirstCalls", () => {
     assert.equal(calls.outcomes, "3 SayHello OK");
     assert.equal(calls.instances, "2 instances answered (2, 1 RPCs)");
     assert.equal(calls.allSucceeded, true);
+    const overOne = new FirstCalls();
+    overOne.add(event("gateway", { connection: "1" }));
+    overOne.add(event("cloud-run", { instanceId: "a" }));
+    assert.equal(overOne.instances, "1 instance answered one channel (1 RPCs)");
     calls.add(event("gateway", { grpcStatus: 14 }));
     assert.equal(calls.outcomes, "3 SayHello OK, 1 SayHello UNAVAILABLE");
     assert.equal(calls.allSucceeded, false);

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { GatewayModel } from "../../config/model.ts";
 import { printProblem } from "../../config/problem.ts";
 import { ApiConfigRefused } from "../../emulator/api-gateway/load-api-config.ts";
+import { ContainerFailure } from "../../emulator/run/start-instance.ts";
 import { shownPath } from "../project.ts";
 import { type ChangedParts, changedParts, type PartPaths } from "./changed-parts.ts";
 import type { DevSetup } from "./dev-setup.ts";
@@ -131,5 +132,16 @@ function forgotten({ hiddenServices, apisAt }: GatewayModel): readonly string[] 
 /** What went wrong, as one line where it is one fault. */
 export function faultText(error: unknown): string {
   if (error instanceof ApiConfigRefused) return error.problems.map(printProblem).join("\n");
+  if (error instanceof ContainerFailure) return containerFault(error);
   return error instanceof Error ? error.message.trimEnd() : String(error);
+}
+
+/** Google's sentence is the same for every cause; what a reader needs is how the program ended, and what it said last. */
+function containerFault({ message, lastLines }: ContainerFailure): string {
+  const how = /\(([^()]*)\)$/.exec(message.split("\n", 1)[0] ?? "")?.[1];
+  if (how === undefined || lastLines.length === 0) return message.trimEnd();
+  const [only, ...more] = lastLines;
+  const said =
+    more.length === 0 ? ` ${only}` : lastLines.map((line) => `\n          ${line}`).join("");
+  return `it ended with ${how}:${said}`;
 }
