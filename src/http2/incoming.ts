@@ -277,7 +277,8 @@ export class Incoming implements FrameSink {
   #onClosedStream(id: number, what: string): void {
     const connection = this.#connection;
     if (connection.isIdle(id)) this.#protocolError(`${what} on an idle stream`);
-    else if (!connection.wasResetByUs(id)) connection.failStream(id, ErrorCodes.STREAM_CLOSED);
+    else if (connection.wasResetByUs(id)) this.#spendControl(1);
+    else connection.failStream(id, ErrorCodes.STREAM_CLOSED);
   }
 
   #spendControl(cost: number): boolean {

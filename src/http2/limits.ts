@@ -10,7 +10,10 @@ export interface Limits {
   readonly streams: number;
   /** Receive window of one exchange, bytes. Against: one exchange that fills memory. */
   readonly streamWindow: number;
-  /** Receive window of one connection, bytes. Against: many exchanges that fill memory. */
+  /**
+   * Receive window of one connection, bytes: what may be on its way. It is given back on arrival, so that an exchange
+   * nobody reads cannot hold the others; memory is bounded by heldBytes. Against: a burst larger than what we read in a turn.
+   */
   readonly sessionWindow: number;
   /** Largest header list, bytes as RFC 9113 section 6.5.2 counts (name + value + 32 a field). Against: header bombs. */
   readonly headerBytes: number;
@@ -42,7 +45,7 @@ export interface Limits {
    * on closed streams). Against: "made you reset", which goes round the count of the peer's own resets.
    */
   readonly refusals: Rate;
-  /** PING, SETTINGS (ten each), PRIORITY, WINDOW_UPDATE, RST_STREAM on closed streams, unknown frames, empty DATA. Against: floods of what costs the sender nothing. */
+  /** PING, SETTINGS (ten each), PRIORITY, WINDOW_UPDATE, RST_STREAM and DATA on closed streams, unknown frames, empty DATA. Against: floods of what costs the sender nothing. */
   readonly controls: Rate;
   /** DATA that waits in the socket of one connection before more stays in the exchanges' queues, bytes. Against: output nobody reads. */
   readonly outputBytes: number;
