@@ -32,7 +32,8 @@ describe("who may call what", () => {
     await using server = await startTestServer({ guard: guarded.guard });
     const token = claims === undefined ? [] : [forwarded, bearer(issuer.token({ ...claims }))];
     const { grpcStatus, grpcMessage } = await callRaw(server.url, token);
-    return { grpcStatus, grpcMessage, event: server.entries[0]?.callpath };
+    const [entry] = await server.logged(1);
+    return { grpcStatus, grpcMessage, event: entry?.callpath };
   }
 
   const ada = {};
@@ -184,7 +185,7 @@ describe("who may call what", () => {
       stream.end(Buffer.alloc(5));
       assert.equal((await answerOf(stream)).grpcStatus, 0);
     }
-    for (const { severity } of server.entries)
+    for (const { severity } of await server.logged(2))
       assert.equal(severity, "DEBUG", "probes are no news");
   });
 

@@ -48,7 +48,7 @@ describe("a server that answers gRPC alone", () => {
         await assert.rejects(call, {
           message: `[unimplemented] this server answers gRPC only (application/grpc over HTTP/2); this is ${protocol}`,
         });
-        const [entry] = server.entries;
+        const [entry] = await server.logged(1);
         assert.equal(entry?.severity, "WARNING");
         assert.partialDeepStrictEqual(entry?.callpath, {
           rejection: { hop: "server", reason: "UNSUPPORTED_PROTOCOL" },
@@ -126,7 +126,7 @@ describe("a server that was told of other protocols", () => {
         assert.equal((await Array.fromAsync(client.listItems({}))).length, 3);
       }
     }
-    assert.equal(server.entries.length, 12);
+    assert.equal((await server.logged(12)).length, 12);
   });
 
   it("still refuses the one that it was not told of", async () => {

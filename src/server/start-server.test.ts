@@ -107,7 +107,7 @@ describe("startServer", () => {
       const answer = await answerOf(stream);
       assert.equal(answer.grpcStatus, Code.Internal);
       assert.equal(answer.grpcMessage, "internal error");
-      const entry = server.entries.at(-1);
+      const entry = (await server.logged(path === getItemPath ? 1 : 2)).at(-1);
       assert.equal(entry?.severity, "ERROR");
       assert.match(String(entry?.stack_trace), text);
     }
@@ -197,7 +197,7 @@ describe("startServer", () => {
     await running;
     stream.close(8);
     assert.equal(ConnectError.from(await aborted).code, Code.Canceled);
-    assert.match(server.entries[0]?.message ?? "", /GetItem CANCELLED by the caller/);
+    assert.match((await server.logged(1))[0]?.message ?? "", /GetItem CANCELLED by the caller/);
   });
 
   it("lists the methods that access.yaml may name", () => {
