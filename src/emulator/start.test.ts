@@ -7,6 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, it } from "node:test";
+import { callpathEngine } from "../http2/engine.ts";
+import { nodeEngine } from "../http2/node-engine.ts";
 import { audience, clientSa, gatewaySa, startTestEmulator } from "./emulator-fixture.test.ts";
 import { defaultEndTimes } from "./options.ts";
 import { canConnect, echoOf, rstCodeOf } from "./run/container-fixture.test.ts";
@@ -18,29 +20,34 @@ const traceparent = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01";
 const traceId = traceparent.slice(3, 35);
 
 describe("startEmulator", () => {
-  it("leads a call through gateway and Cloud Run to an instance, each hop telling of it", async () => {
-    await using test = await startTestEmulator();
-    const { gateway, run } = await test.deploy();
-    const answer = await test.call(gateway, path, { ...test.as(clientSa, audience), traceparent });
-    const { headers, K_REVISION, id } = echoOf(answer);
-    assert.equal(answer.trailers["grpc-status"], "0");
-    assert.match(headers.authorization ?? "", /\.SIGNATURE_REMOVED_BY_GOOGLE$/);
-    assert.doesNotMatch(headers["x-forwarded-authorization"] ?? "", /REMOVED/);
-    assert.partialDeepStrictEqual(await test.eventOf("gateway", traceId), {
-      path,
-      principal: clientSa,
-      grpcStatus: 0,
+  for (const engine of [callpathEngine, nodeEngine]) {
+    it(`leads a call through gateway and Cloud Run to an instance, each hop telling of it (${engine.name})`, async () => {
+      await using test = await startTestEmulator({ engine });
+      const { gateway, run } = await test.deploy();
+      const answer = await test.call(gateway, path, {
+        ...test.as(clientSa, audience),
+        traceparent,
+      });
+      const { headers, K_REVISION, id } = echoOf(answer);
+      assert.equal(answer.trailers["grpc-status"], "0");
+      assert.match(headers.authorization ?? "", /\.SIGNATURE_REMOVED_BY_GOOGLE$/);
+      assert.doesNotMatch(headers["x-forwarded-authorization"] ?? "", /REMOVED/);
+      assert.partialDeepStrictEqual(await test.eventOf("gateway", traceId), {
+        path,
+        principal: clientSa,
+        grpcStatus: 0,
+      });
+      assert.partialDeepStrictEqual(await test.eventOf("cloud-run", traceId), {
+        path,
+        principal: gatewaySa,
+        grpcStatus: 0,
+        httpStatus: 200,
+        revision: K_REVISION,
+        instanceId: id,
+      });
+      assert.equal(run.hostname, "localhost");
     });
-    assert.partialDeepStrictEqual(await test.eventOf("cloud-run", traceId), {
-      path,
-      principal: gatewaySa,
-      grpcStatus: 0,
-      httpStatus: 200,
-      revision: K_REVISION,
-      instanceId: id,
-    });
-    assert.equal(run.hostname, "localhost");
-  });
+  }
 
   it("spreads the calls of one channel evenly over three instances", async () => {
     await using test = await startTestEmulator();

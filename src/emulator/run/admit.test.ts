@@ -22,6 +22,9 @@ describe("admit", () => {
 
   const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
+  const mint = (more: { lifetimeS?: number; claims?: { iss: string } }): string =>
+    test.issuer.mint({ email: gatewaySa, audience: uri, ...more }).value;
+
   /** A call with a trace id of its own, and what the front told of it. */
   async function traced(headers: Record<string, string | string[]>) {
     const traceId = (++traces).toString(16).padStart(32, "0");
@@ -31,7 +34,12 @@ describe("admit", () => {
     return { answer, event };
   }
 
-  const tokenInvalid = { status: 401, reason: "RUN_TOKEN_INVALID" };
+  const tokenInvalid = {
+    status: 401,
+    reason: "RUN_TOKEN_INVALID",
+    challenge:
+      'Bearer error="invalid_token" error_description="The access token could not be verified"',
+  };
 
   const PAGES = {
     401: /<title>401 Unauthorized<\/title>/,
@@ -58,7 +66,7 @@ describe("admit", () => {
   const denials: readonly (readonly [
     string,
     () => Record<string, string | string[]>,
-    { status: number; reason: string; detail: RegExp; fix: RegExp },
+    { status: number; reason: string; challenge?: string; detail: RegExp; fix: RegExp },
   ])[] = [
     [
       "no token with 403",
@@ -200,12 +208,7 @@ describe("admit", () => {
       const { answer, event } = await traced(headers());
       assert.equal(answer.status, want.status);
       assert.equal(answer.headers["content-type"], "text/html; charset=UTF-8");
-      assert.equal(
-        answer.headers["www-authenticate"],
-        want.status === 401
-          ? 'Bearer error="invalid_token" error_description="The access token could not be verified"'
-          : undefined,
-      );
+      assert.equal(answer.headers["www-authenticate"], want.challenge);
       assert.match(answer.body, PAGES[want.status as 401 | 403]);
       assert.equal(event?.httpStatus, want.status);
       assert.equal(event?.rejection?.hop, "cloud-run");

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import type { IncomingMessage } from "node:http";
+import https from "node:https";
+import { text } from "node:stream/consumers";
 import { after, before, describe, it } from "node:test";
 import { setMembers } from "../iam/bindings.ts";
 import { answerOf, echoOf } from "./container-fixture.test.ts";
@@ -97,4 +100,18 @@ describe("Front", () => {
     const { trailers } = echoOf(await answerOf(stream));
     assert.deepEqual(trailers, { "x-kept": "yes" });
   });
+
+  for (const method of ["GET", "HEAD"]) {
+    it(`answers ${method} over HTTP/1.1 too`, async () => {
+      const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+      const options = { method, ca: test.ca.certPem, agent: false } as const;
+      const address = test.store.addressOf(serviceName);
+      https.request(`${address}/`, options, resolve).on("error", reject).end();
+      const answer = await promise;
+      assert.equal(answer.statusCode, 403);
+      assert.equal(answer.headers["content-type"], "text/html; charset=UTF-8");
+      const body = await text(answer);
+      assert.equal(body.includes("does not have permission"), method === "GET");
+    });
+  }
 });

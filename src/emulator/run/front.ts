@@ -63,7 +63,7 @@ export class Front implements Disposable {
       requestTrailers: (_, trailers) => containerTrailers(trailers),
       fail: (call, exchange, failure) => {
         call.denial = failureDenial(call, failure);
-        this.#write(exchange, call.denial);
+        this.#write(exchange, call, call.denial);
       },
       end: (call, outcome) => this.#onEnd(call, outcome),
     });
@@ -87,6 +87,7 @@ export class Front implements Disposable {
     const admission = admit(head, this.#gate, startedAtMs);
     const trace = traceOf(head);
     const call: RunCall = {
+      method: firstValue(head, ":method") ?? "",
       path: firstValue(head, ":path") ?? "",
       startedAtMs,
       traceId: trace.id,
@@ -190,14 +191,15 @@ export class Front implements Disposable {
 
   #deny(exchange: Downstream, call: RunCall, denial: Denial): void {
     call.denial = denial;
-    this.#write(exchange, denial);
+    this.#write(exchange, call, denial);
     this.#tell(call, undefined);
   }
 
-  #write(exchange: Downstream, denial: Denial): void {
+  #write(exchange: Downstream, { method }: RunCall, denial: Denial): void {
     const { head, body } = writeDenial(denial, this.#options.engine.field);
-    exchange.head(head, false);
-    exchange.data(body, true);
+    const isBare = method === "HEAD";
+    exchange.head(head, isBare);
+    if (!isBare) exchange.data(body, true);
   }
 
   #tell(call: RunCall, outcome: RelayOutcome | undefined): void {

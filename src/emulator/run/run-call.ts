@@ -6,6 +6,8 @@ import type { InstanceSource } from "./instance-source.ts";
 
 /** The front's record of one call. */
 export interface RunCall {
+  /** HEAD gets no body. */
+  readonly method: string;
   readonly path: string;
   readonly startedAtMs: number;
   readonly traceId: string;

@@ -3,6 +3,8 @@ import { once } from "node:events";
 import http2 from "node:http2";
 import process from "node:process";
 import { describe, it } from "node:test";
+import { callpathEngine } from "../../http2/engine.ts";
+import { nodeEngine } from "../../http2/node-engine.ts";
 import { answerOf, echoOf, endOf, rstCodeOf } from "./container-fixture.test.ts";
 import type { Launch } from "./launch.ts";
 import { defaultRevisionTimes } from "./revision-times.ts";
@@ -118,42 +120,44 @@ describe("RunningRevision", () => {
 });
 
 describe("RunningRevision: instances that fail", () => {
-  it("ends unary calls of a killed instance with 503, resets its streams, and touches no others", async () => {
-    await using test = await startTestRun();
-    await test.deploy(instances(3, 3));
-    const victim = test.run.instancesOf(serviceName)[0];
-    assert.ok(victim?.pid);
-    // One unary call and one stream on each instance.
-    const unary = await Promise.all(
-      [0, 1, 2].map(async (n) => {
-        const stream = test.open(`/hang/${n}`, as(test));
-        return { end: endOf(stream), stream };
-      }),
-    );
-    const streams = [0, 1, 2].map((n) => test.open(`/stream/${n}`, as(test)));
-    const heads = await Promise.all(streams.map((stream) => once(stream, "data")));
-    assert.equal(heads.length, 3);
-    const streamEnds = streams.map(rstCodeOf);
-    process.kill(-victim.pid, "SIGKILL");
-    const lostUnary = await Promise.race(unary.map(({ end }) => end));
-    assert.notEqual(lostUnary, "reset");
-    assert.partialDeepStrictEqual(lostUnary, { status: 503 });
-    const lost = test.events.filter(({ instanceId }) => instanceId === victim.id);
-    assert.deepEqual(
-      lost.map(({ rejection }) => rejection?.reason),
-      ["RUN_CONTAINER_ERROR", "RUN_CONTAINER_ERROR"],
-    );
-    assert.match(lost[0]?.rejection?.detail ?? "", new RegExp(`instance ${victim.id} was lost`));
-    const reset = await Promise.race(streamEnds);
-    assert.notEqual(reset, http2.constants.NGHTTP2_NO_ERROR);
-    assert.equal(test.events.length, 2, "calls elsewhere go on");
-    // And new calls are answered all the while.
-    const after = await Promise.all(Array.from({ length: 20 }, () => test.call(path, as(test))));
-    assert.deepEqual(new Set(after.map(({ status }) => status)), new Set([200]));
-    for (const { stream } of unary) stream.close(http2.constants.NGHTTP2_CANCEL);
-    for (const stream of streams) stream.close(http2.constants.NGHTTP2_CANCEL);
-    await Promise.all(unary.map(({ end }) => end));
-  });
+  for (const engine of [callpathEngine, nodeEngine]) {
+    it(`ends unary calls of a killed instance with 503, resets its streams, and touches no others (${engine.name})`, async () => {
+      await using test = await startTestRun({ engine });
+      await test.deploy(instances(3, 3));
+      const victim = test.run.instancesOf(serviceName)[0];
+      assert.ok(victim?.pid);
+      // One unary call and one stream on each instance.
+      const unary = await Promise.all(
+        [0, 1, 2].map(async (n) => {
+          const stream = test.open(`/hang/${n}`, as(test));
+          return { end: endOf(stream), stream };
+        }),
+      );
+      const streams = [0, 1, 2].map((n) => test.open(`/stream/${n}`, as(test)));
+      const heads = await Promise.all(streams.map((stream) => once(stream, "data")));
+      assert.equal(heads.length, 3);
+      const streamEnds = streams.map(rstCodeOf);
+      process.kill(-victim.pid, "SIGKILL");
+      const lostUnary = await Promise.race(unary.map(({ end }) => end));
+      assert.notEqual(lostUnary, "reset");
+      assert.partialDeepStrictEqual(lostUnary, { status: 503 });
+      const lost = test.events.filter(({ instanceId }) => instanceId === victim.id);
+      assert.deepEqual(
+        lost.map(({ rejection }) => rejection?.reason),
+        ["RUN_CONTAINER_ERROR", "RUN_CONTAINER_ERROR"],
+      );
+      assert.match(lost[0]?.rejection?.detail ?? "", new RegExp(`instance ${victim.id} was lost`));
+      const reset = await Promise.race(streamEnds);
+      assert.notEqual(reset, http2.constants.NGHTTP2_NO_ERROR);
+      assert.equal(test.events.length, 2, "calls elsewhere go on");
+      // And new calls are answered all the while.
+      const after = await Promise.all(Array.from({ length: 20 }, () => test.call(path, as(test))));
+      assert.deepEqual(new Set(after.map(({ status }) => status)), new Set([200]));
+      for (const { stream } of unary) stream.close(http2.constants.NGHTTP2_CANCEL);
+      for (const stream of streams) stream.close(http2.constants.NGHTTP2_CANCEL);
+      await Promise.all(unary.map(({ end }) => end));
+    });
+  }
 
   it("fails only calls of a killed instance, also under load", async () => {
     await using test = await startTestRun();
