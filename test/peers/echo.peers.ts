@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { findPeers } from "../../tools/peers/find-peers.ts";
+import { audience, callByGrpcurl } from "./grpcurl.ts";
 import { LocalDev } from "./local-dev.ts";
 import { type Ran, runPeer } from "./run-peer.ts";
 
-const peers = await findPeers("echo-client", "echo-server", "grpcurl");
-const audience = "grpcs://grpc-gateway-1";
+const peers = await findPeers("echo-client", "echo-server");
 const limits = { timeoutMs: 60_000 };
 
 /** grpc-go with google.golang.org/api/idtoken, given what `callpath dev` prints and nothing else. */
@@ -63,24 +63,9 @@ describe("callpath dev, called by Google's own Go libraries", () => {
   });
 
   it("answers grpcurl with the committed image and a token of `callpath token`", async () => {
-    const { ca, clientKey, gateway } = dev.facts;
-    const token = await dev.callpath(
-      "token",
-      "--audience",
-      audience,
-      "--service-account",
-      clientKey,
-    );
-    assert.equal(token.code, 0, token.output);
-    const call = ["-d", '{"name":"grpcurl"}', new URL(gateway).host, "echo.EchoServer/SayHello"];
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: grpcurl fills it in from the environment
-    const auth = ["-expand-headers", "-H", "authorization: Bearer ${TOKEN}"];
-    const { code, output } = await runPeer(
-      peers.grpcurl,
-      ["-cacert", ca, "-protoset", "gen/descriptor.pb", ...auth, ...call],
-      // Not on the command line, where everybody sees it.
-      { ...limits, env: { TOKEN: token.stdout.trim() } },
-    );
+    const { code, output } = await callByGrpcurl(dev, "echo.EchoServer/SayHello", {
+      name: "grpcurl",
+    });
     assert.equal(code, 0, output);
     assert.match(output, /"message": "Hello grpcurl {2}from K_REVISION apiserver-grpc-00001-/);
   });

@@ -19,7 +19,8 @@ export interface DevFacts {
 /** A `callpath dev` of its own for a test, as a user would start it: ports, keys and certificates are nobody else's. */
 export class LocalDev implements AsyncDisposable {
   readonly facts: DevFacts;
-  readonly #folder: string;
+  /** Where its callpath.yaml lies. */
+  readonly folder: string;
   readonly #stateDir: string;
   readonly #stop: () => Promise<void>;
 
@@ -30,7 +31,7 @@ export class LocalDev implements AsyncDisposable {
     stop: () => Promise<void>,
   ) {
     this.facts = facts;
-    this.#folder = folder;
+    this.folder = folder;
     this.#stateDir = stateDir;
     this.#stop = stop;
   }
@@ -60,7 +61,7 @@ export class LocalDev implements AsyncDisposable {
   /** Another command of ours, on this dev. */
   callpath(command: string, ...args: readonly string[]): Promise<Ran> {
     const all = [callpath, command, ...args, "--state", this.#stateDir];
-    return runPeer(process.execPath, all, { timeoutMs: 20_000, cwd: this.#folder });
+    return runPeer(process.execPath, all, { timeoutMs: 20_000, cwd: this.folder });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
