@@ -80,14 +80,7 @@ describe("admit", () => {
     ],
     [
       "an expired token with 401",
-      () =>
-        bearer(
-          test.issuer.mint({
-            email: gatewaySa,
-            audience: uri,
-            lifetimeS: -61,
-          }).value,
-        ),
+      () => bearer(mint({ lifetimeS: -61 })),
       {
         ...tokenInvalid,
         detail: /it expired 6\d s ago/,
@@ -114,11 +107,7 @@ describe("admit", () => {
     ],
     [
       "another issuer with 401",
-      () =>
-        bearer(
-          test.issuer.mint({ email: gatewaySa, audience: uri, claims: { iss: "https://evil" } })
-            .value,
-        ),
+      () => bearer(mint({ claims: { iss: "https://evil" } })),
       {
         ...tokenInvalid,
         detail: /its issuer is https:\/\/evil/,

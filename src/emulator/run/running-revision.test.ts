@@ -6,7 +6,7 @@ import { describe, it } from "node:test";
 import { callpathEngine } from "../../http2/engine.ts";
 import { nodeEngine } from "../../http2/node-engine.ts";
 import { answerOf, echoOf, endOf, rstCodeOf } from "./container-fixture.test.ts";
-import type { Launch } from "./launch.ts";
+import { inProcess } from "./in-process-fixture.test.ts";
 import { defaultRevisionTimes } from "./revision-times.ts";
 import {
   as,
@@ -225,29 +225,3 @@ describe("RunningRevision: instances that fail", () => {
     assert.match(rejection?.detail ?? "", /boom: out of luck/);
   });
 });
-
-/** A world whose containers are servers of this process. */
-function inProcess() {
-  const launch: Launch = ({ port }) => {
-    const ended = Promise.withResolvers<string>();
-    const server = http2.createServer((_, response) => response.end("in process"));
-    const sessions = new Set<http2.ServerHttp2Session>();
-    server.on("session", (session) => sessions.add(session));
-    server.listen(port, "127.0.0.1");
-    server.once("close", () => ended.resolve("closed"));
-    return {
-      exited: ended.promise,
-      async stop() {
-        for (const session of sessions) session.destroy();
-        server.close();
-        await ended.promise;
-      },
-    };
-  };
-  return {
-    launch,
-    startMetadata: () =>
-      Promise.resolve({ host: "127.0.0.1:1", [Symbol.asyncDispose]: () => Promise.resolve() }),
-    onLog() {},
-  };
-}
