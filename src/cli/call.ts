@@ -15,7 +15,11 @@ const flags = {
     short: "H",
     summary: "metadata to send",
   },
-  timeout: { type: "string", value: "5s", summary: "deadline of the call; default none" },
+  timeout: {
+    type: "string",
+    value: "5s",
+    summary: "deadline of the call; default 30s for unary calls, none for streams",
+  },
   servername: {
     type: "string",
     value: "NAME",
