@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { delimiter, dirname } from "node:path";
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
+import { execText } from "./exec-text.ts";
 import type { Launch, Launched, LaunchRequest } from "./launch.ts";
 import { readLines } from "./log-lines.ts";
 import { isGroupAlive, signalGroup } from "./process-group.ts";
@@ -66,9 +67,10 @@ function launchProcess(
   if (revision.command === "") {
     return hasExited("not started: template.containers[0].command is empty");
   }
-  const child = spawn(revision.command, {
+  const isWindows = process.platform === "win32";
+  const child = spawn(isWindows ? revision.command : execText(revision.command), {
     shell: true,
-    detached: process.platform !== "win32",
+    detached: !isWindows,
     env,
     stdio: ["ignore", "pipe", "pipe"],
     ...(revision.workingDir === "" ? {} : { cwd: revision.workingDir }),

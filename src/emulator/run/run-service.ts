@@ -96,17 +96,16 @@ export class RunService {
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       await revision.stop(times.graceMs);
-      if (this.#starting === revision) {
-        this.#starting = undefined;
-        this.#why = why;
-        this.#hasFailed = true;
-        this.#tell("failed", spec.revision, why);
-      }
+      if (this.#starting !== revision) throw replaced(spec, cause);
+      this.#starting = undefined;
+      this.#why = why;
+      this.#hasFailed = true;
+      this.#tell("failed", spec.revision, why);
       throw cause;
     }
     if (this.#template !== template) {
       await revision.stop(0);
-      throw new Error(`${spec.revision} was replaced before it served`);
+      throw replaced(spec);
     }
     this.#starting = undefined;
     const old = this.#serving;
@@ -147,6 +146,10 @@ export class RunService {
       void oldest.stop(this.#options.times.graceMs);
     }
   }
+}
+
+function replaced({ revision }: RevisionSpec, cause?: unknown): Error {
+  return new Error(`${revision} was replaced or stopped before it served`, { cause });
 }
 
 /** Equal for two messages that ask for the same revision. */

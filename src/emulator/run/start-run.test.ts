@@ -68,6 +68,18 @@ describe("startRun", () => {
     assert.deepEqual(await Promise.all(ends), ["reset", "reset"]);
   });
 
+  it("does not wait for a container that never listens", async () => {
+    const test = await startTestRun();
+    const deploying = test.deploy(({ template }) => {
+      const [container] = template?.containers ?? [];
+      if (container !== undefined) container.command = ["echo waiting; exec sleep 100"];
+    });
+    const refused = assert.rejects(deploying, /was replaced or stopped before it served/);
+    await test.line(/^waiting$/);
+    await test[Symbol.asyncDispose]();
+    await refused;
+  });
+
   it("is all gone when it is disposed: instances that are deaf, streams that are open, ports", async () => {
     const test = await startTestRun({ drainMs: 100, graceMs: 200 });
     const { url } = await test.deploy(instances(2, 2));

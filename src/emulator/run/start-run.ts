@@ -177,17 +177,22 @@ class Run implements RunningRun {
       ...(options.onTraffic === undefined ? {} : { onTraffic: options.onTraffic }),
     });
     const tls = options.certificate(["localhost", "127.0.0.1", "::1", new URL(uri).hostname]);
-    const server = await options.listen(name, (port) =>
-      startHttpServer({
-        host: "127.0.0.1",
-        port,
-        engine,
-        limits,
-        tls,
-        handler: front.handler,
-        drainMs: options.drainMs,
-      }),
-    );
+    const server = await options
+      .listen(name, (port) =>
+        startHttpServer({
+          host: "127.0.0.1",
+          port,
+          engine,
+          limits,
+          tls,
+          handler: front.handler,
+          drainMs: options.drainMs,
+        }),
+      )
+      .catch((cause: unknown) => {
+        front[Symbol.dispose]();
+        throw cause;
+      });
     const url = new URL(`https://localhost:${server.port}`);
     origin = url.origin;
     store.setAddress(name, origin);
