@@ -55,6 +55,8 @@ export interface LocalCloud extends AsyncDisposable {
   readonly deployed: readonly DeployedService[];
   /** Of every hop, the servers' too, in the order they were told. */
   readonly events: readonly TrafficEvent[];
+  /** What instances wrote. */
+  readonly lines: readonly LogLine[];
   /** What a hop said about one call. */
   eventOf(hop: Hop, traceId: string): Promise<TrafficEvent>;
   /** A connection on raw HTTP/2, closed with the cloud. */
@@ -123,6 +125,7 @@ export async function startLocalCloud({
     emulator,
     deployed,
     events,
+    lines,
     async eventOf(hop, traceId) {
       const find = () => events.find((event) => event.hop === hop && event.traceId === traceId);
       await until(() => find() !== undefined);
