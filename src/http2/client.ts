@@ -71,6 +71,10 @@ export class UpstreamPool implements AsyncDisposable {
     return this.#sessions.length;
   }
 
+  get sessions(): readonly Session[] {
+    return this.#sessions;
+  }
+
   /** A session with room for one more exchange; undefined: `wait`. */
   pick(): Session | undefined {
     // Who waits was first.

@@ -1,5 +1,6 @@
 import net from "node:net";
 import tls from "node:tls";
+import { type ConnectionSource, listen, takeFrom } from "./accepting.ts";
 import { openDoor } from "./door.ts";
 import { ErrorCodes } from "./error-code.ts";
 import type { Bytes, Engine, Session, SessionHandler } from "./exchange.ts";
@@ -12,6 +13,8 @@ export interface HttpServerOptions<T> {
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
+  /** Where connections come from instead of a listener; host and port say then only where they were accepted. */
+  readonly connections?: ConnectionSource;
   /** What serves HTTP/2; HTTP/1.1 is node:http's. */
   readonly engine: Engine;
   readonly limits: Limits;
@@ -76,16 +79,17 @@ export async function startHttpServer<T>(options: HttpServerOptions<T>): Promise
         );
   // A handshake that fails is the client's trouble; the socket is closed by node:tls.
   server.on("tlsClientError", () => {});
-  await listen(server, options.port, host);
-  const port = (server.address() as net.AddressInfo).port;
+  const accepting =
+    options.connections === undefined
+      ? await listen(server, options.port, host)
+      : takeFrom(options.connections, server, options.port);
+  const { port } = accepting;
   const name = host.includes(":") ? `[${host}]` : host;
-  // From here on an error of the listener (out of descriptors) costs the connection it was for, not the process.
-  server.on("error", () => {});
 
   let closing: Promise<void> | undefined;
   const close = async () => {
     draining = true;
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    const closed = accepting.stop();
     for (const [socket, session] of sockets) {
       if (session === undefined) socket.destroy();
       else session.drain();
@@ -118,14 +122,4 @@ export async function startHttpServer<T>(options: HttpServerOptions<T>): Promise
       return closing;
     },
   };
-}
-
-function listen(server: net.Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
 }

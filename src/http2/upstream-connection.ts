@@ -5,6 +5,7 @@ import type { Engine, Session, SessionHandler } from "./exchange.ts";
 import type { Limits } from "./limits.ts";
 
 const CONNECT_TIMEOUT_MS = 20_000;
+const CLOSED = "the upstream closed the connection";
 
 export interface UpstreamConnectionOptions {
   readonly engine: Engine;
@@ -29,7 +30,7 @@ export class UpstreamConnection {
   #session: Session | undefined;
   #isUp = false;
   #hasEnded = false;
-  #why = "the upstream closed the connection";
+  #why = CLOSED;
 
   constructor(
     socket: net.Socket,
@@ -85,7 +86,7 @@ export class UpstreamConnection {
       },
       onGoaway: (session) => this.#owner.onLeaving(session),
       onEnd: (session, code) => {
-        if (code !== ErrorCodes.NO_ERROR && !this.#isUp) {
+        if (code !== ErrorCodes.NO_ERROR && this.#why === CLOSED) {
           this.#why = `no HTTP/2 answer (error code ${code})`;
         }
         this.#owner.onLeaving(session);

@@ -85,6 +85,7 @@ export class RawPeer implements AsyncDisposable {
     this.socket = socket;
     this.#isPrefaceRead = !isServer;
     socket.on("error", () => {});
+    socket.on("end", () => socket.end());
     socket.on("data", (bytes: Buffer) => this.#read(bytes));
     this.ended = new Promise((resolve) => {
       socket.once("end", resolve).once("close", () => resolve());
