@@ -1,11 +1,8 @@
 import type { IdToken, TokenSource } from "../auth/token-source.ts";
 import type { MakeField } from "../http2/exchange.ts";
 import type { Field } from "../http2/head.ts";
+import { ASSUMED_LIFE_MS, tokenLife } from "./token-life.ts";
 
-/** TK-4: what an ID token is taken to live, whatever it says; a shorter `exp` counts. */
-const ASSUMED_LIFE_MS = 3_599_000;
-/** TK-4: fetched anew this long before the end. */
-const REFRESH_BEFORE_MS = 60_000;
 /** TK-5: after a failure. */
 const RETRY_MS = 2_000;
 /** TK-5: one fetch may take this long. */
@@ -13,7 +10,7 @@ const FETCH_TIMEOUT_MS = 30_000;
 /** The clock is looked at this often, so that a step of it does not leave an old token in use. */
 const LONGEST_SLEEP_MS = 30_000;
 /** What may stand in a header value (TK-5): anything else is no token. */
-const HEADER_SAFE = /^[\x21-\x7e]{1,16384}$/;
+export const HEADER_SAFE = /^[\x21-\x7e]{1,16384}$/;
 
 export interface BackendTokensOptions {
   readonly mint: TokenSource;
@@ -120,10 +117,7 @@ export class BackendTokens implements Disposable {
     const { field, nowMs } = this.#options;
     kept.failed = false;
     kept.field = field("authorization", `Bearer ${token.value}`, { keep: true });
-    kept.expiresAtMs = Math.min(nowMs() + ASSUMED_LIFE_MS, token.expiresAtMs);
-    // A token that lives less than a minute and a half is fetched anew after two thirds, not at once and for ever.
-    const life = kept.expiresAtMs - nowMs();
-    kept.refreshAtMs = kept.expiresAtMs - Math.min(REFRESH_BEFORE_MS, Math.max(life / 3, 0));
+    Object.assign(kept, tokenLife(token, nowMs()));
     kept.first.resolve();
     this.#sleep(audience, kept);
   }

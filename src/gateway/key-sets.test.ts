@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { KeyServer, loadModel, walkthroughConfig } from "../../test/gateway-in-the-middle.ts";
 import { TokenMaker } from "../../test/token-maker.ts";
 import type { JwtProvider } from "../config/model.ts";
+import { keyServers } from "./fetch-keys.ts";
 import { KeySets } from "./key-sets.ts";
 
 const keys = new TokenMaker();
@@ -15,8 +16,7 @@ async function start(server: KeyServer) {
   const clock = { nowMs: 1_000_000 };
   const log: string[] = [];
   const sets = new KeySets({
-    ca: [],
-    resolve: new Map(),
+    fetchKeys: keyServers({ ca: [], resolve: new Map() }),
     nowMs: () => clock.nowMs,
     log: (severity, message) => log.push(`${severity} ${message}`),
   });

@@ -1,22 +1,20 @@
-import { causeText, fetchText } from "../auth/fetch-text.ts";
+import { causeText } from "../auth/fetch-text.ts";
 import { type KeySet, parseKeySet } from "../auth/key-set.ts";
 import type { JwtProvider } from "../config/model.ts";
 import type { KeySource } from "./decide/decide.ts";
+import type { FetchKeys } from "./fetch-keys.ts";
 
 /** JK-1: how long fetched keys count as fresh. */
-const CACHE_MS = 300_000;
-/** JK-4: one fetch may take this long. */
-const FETCH_TIMEOUT_MS = 30_000;
+export const CACHE_MS = 300_000;
 /** After a failure: no call starts another fetch before this has passed. Against: a call a fetch while the issuer is down. */
-const COOLDOWN_MS = 1_000;
+export const COOLDOWN_MS = 1_000;
 /** Old keys whose refresh failed are tried again after this. */
 const RETRY_MS = 10_000;
 /** The clock is looked at this often, so that a step of it shows. */
 const LONGEST_SLEEP_MS = 30_000;
 
 export interface KeySetsOptions {
-  readonly ca: readonly string[];
-  readonly resolve: ReadonlyMap<string, string>;
+  readonly fetchKeys: FetchKeys;
   readonly nowMs: () => number;
   readonly log: (severity: "INFO" | "WARNING", message: string) => void;
 }
@@ -98,23 +96,16 @@ export class KeySets implements KeySource, Disposable {
   }
 
   async #once(url: URL, kept: Kept): Promise<void> {
-    const { ca, resolve, nowMs, log } = this.#options;
+    const { fetchKeys, nowMs, log } = this.#options;
     try {
-      const { status, text: body } = await fetchText({
-        url,
-        ca,
-        resolve,
-        timeoutMs: FETCH_TIMEOUT_MS,
-        signal: this.#stop.signal,
-      });
-      if (status !== 200) throw new Error(`answered HTTP ${status}`);
+      const { text: body, ageMs } = await fetchKeys(url, this.#stop.signal);
       if (body !== kept.text || kept.keys === undefined) {
         const parsed = parseKeySet(body);
         if ("fault" in parsed) throw new KeySetUnusable(parsed.fault);
         kept.keys = parsed;
         kept.text = body;
       }
-      kept.nextAtMs = nowMs() + CACHE_MS;
+      kept.nextAtMs = nowMs() + CACHE_MS - ageMs;
     } catch (cause) {
       if (this.#stop.signal.aborted) return;
       const why = causeText(cause);

@@ -1,8 +1,10 @@
 import type { TokenSource } from "../auth/token-source.ts";
 import type { GatewayModel } from "../config/model.ts";
+import type { ConnectionSource } from "../http2/accepting.ts";
 import type { Engine } from "../http2/exchange.ts";
 import type { Limits } from "../http2/limits.ts";
 import type { TrafficEvent } from "../rejection/traffic.ts";
+import type { FetchKeys } from "./fetch-keys.ts";
 
 /** What `startGateway` needs. Everything else about the gateway stands in the model. */
 export interface GatewayOptions {
@@ -11,6 +13,8 @@ export interface GatewayOptions {
   readonly host?: string;
   /** Default 8080; 0 picks a free one. */
   readonly port?: number;
+  /** Where connections come from, when another process listens; default: this one does. */
+  readonly connections?: ConnectionSource;
   /** PEM. Without it h2c and HTTP/1.1 on one port; with it TLS, ALPN h2 and http/1.1. */
   readonly tls?: { readonly cert: string; readonly key: string };
   /**
@@ -18,6 +22,8 @@ export interface GatewayOptions {
    * leaves `authorization` as it is (BE-10, HD-4). Fetched before the listener opens, kept fresh in the background (TK-1, TK-4 to TK-6).
    */
   readonly backendTokens?: TokenSource;
+  /** Gets the documents that hold the providers' keys; default: from their `jwks_uri`. */
+  readonly fetchKeys?: FetchKeys;
   /** PEM roots for upstreams and key servers, besides the system's. */
   readonly ca?: readonly string[];
   /** `host:port` -> `address[:port]` to connect to instead, as curl's --resolve; SNI and :authority stay. */

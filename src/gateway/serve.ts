@@ -34,6 +34,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     const server = await startHttpServer({
       host: options.host ?? "127.0.0.1",
       port: options.port ?? 8080,
+      ...(options.connections === undefined ? {} : { connections: options.connections }),
       engine: gateway.engine,
       limits: gateway.limits,
       ...(options.tls === undefined ? {} : { tls: options.tls }),

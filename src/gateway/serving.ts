@@ -5,6 +5,7 @@ import type { Limits } from "../http2/limits.ts";
 import { BackendTokens } from "./backend-tokens.ts";
 import { type Decision, decide } from "./decide/decide.ts";
 import { VerifiedTokens } from "./decide/verified-tokens.ts";
+import { keyServers } from "./fetch-keys.ts";
 import { KeySets } from "./key-sets.ts";
 import type { GatewayOptions } from "./options.ts";
 import { planRoutes, type RoutePlan, type Routing } from "./routing.ts";
@@ -29,7 +30,8 @@ export class Serving implements AsyncDisposable {
     this.#engine = engine;
     this.#headerPrefix = headerPrefix;
     this.#upstreams = new Upstreams({ engine, limits, ca, resolve, backend, nowMs });
-    this.#keys = new KeySets({ ca, resolve, nowMs, log });
+    const fetchKeys = options.fetchKeys ?? keyServers({ ca, resolve });
+    this.#keys = new KeySets({ fetchKeys, nowMs, log });
     this.#tokens =
       options.backendTokens === undefined
         ? undefined
