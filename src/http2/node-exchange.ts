@@ -8,7 +8,7 @@ import {
   LOST,
   type Session,
 } from "./exchange.ts";
-import type { Field, Head } from "./head.ts";
+import { type Field, firstValue, type Head } from "./head.ts";
 import { asHpackFields } from "./hpack/encoder.ts";
 import type { Limits } from "./limits.ts";
 
@@ -78,6 +78,12 @@ export class NodeExchange<T> implements Exchange<T> {
   }
 
   onAnswerHead(head: Head, end: boolean, informational: boolean): void {
+    const status = firstValue(head, ":status") ?? "";
+    // node:http2 takes any number.
+    if (!/^[1-5]\d\d$/.test(status)) {
+      this.#fail(ErrorCodes.PROTOCOL_ERROR);
+      return;
+    }
     if (!informational) this.#headed = true;
     if (end) this.#receivedEnd = true;
     this.#call(() => this.#handler.onHead(this, head, end));
@@ -180,8 +186,9 @@ export class NodeExchange<T> implements Exchange<T> {
 
   #onEnd(): void {
     if (this.#over || this.#receivedEnd) return;
-    // A reset ends the readable side too; it is no end of the body.
+    // A reset ends the readable side too; it is no end of the body, nor is one with NO_ERROR before the answer's head.
     if (this.#stream.rstCode !== 0 || this.#stream.aborted) return;
+    if (!this.#isServer && !this.#headed) return;
     this.#receivedEnd = true;
     const trailers = this.#received;
     this.#call(() => {
