@@ -1,5 +1,5 @@
-import { callerFlags } from "./caller-tokens.ts";
 import type { Command } from "./command.ts";
+import { callerFlags } from "./flag-sets.ts";
 
 const flags = {
   ...callerFlags,

@@ -4,27 +4,6 @@ import type { RunningDev } from "./dev/running-dev.ts";
 import { adcSource, keyTokens } from "./identity.ts";
 import { shownPath } from "./project.ts";
 
-/** The flags of every command that mints a token of a caller. */
-export const callerFlags = {
-  audience: { type: "string", value: "AUD", summary: "whom the token is for" },
-  "service-account": {
-    type: "string",
-    value: "FILE",
-    summary: "mint with this service-account key",
-  },
-  impersonate: {
-    type: "string",
-    value: "EMAIL",
-    summary: "mint as that service account with your own credentials",
-  },
-  as: { type: "string", value: "EMAIL", summary: "mint as anybody, with the running callpath dev" },
-  state: {
-    type: "string",
-    value: "DIR",
-    summary: "state folder of the running callpath dev; default .callpath",
-  },
-} as const;
-
 export interface CallerFlags {
   readonly "service-account": string | undefined;
   readonly impersonate: string | undefined;

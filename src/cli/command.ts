@@ -44,6 +44,8 @@ export interface World {
   onHangup(listener: () => void): Disposable;
   /** Called, synchronously, when the process ends without the time to dispose: to kill children. */
   onAbruptEnd(listener: () => void): Disposable;
+  /** From now on, keep this program's compiled code in that folder, for its next start. */
+  keepCompiled(folder: string): void;
   readonly nowMs: () => number;
 }
 

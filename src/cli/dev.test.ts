@@ -42,7 +42,8 @@ describe("callpath dev", () => {
   });
 
   it("makes the first calls by the project's client: ten unary replies of three instances, and a stream", async () => {
-    await dev.stdout.next(/"client".*Msg2/);
+    const told = JSON.parse(await dev.stdout.next(/"first-calls"/)) as object;
+    assert.deepEqual(told, { event: "first-calls", rpcs: 11, succeeded: true, instances: 3 });
     const replies = dev.stdout.all
       .join("\n")
       .matchAll(/RPC \d {2}Hello .* from instanceID ([0-9a-f]{16})/g);

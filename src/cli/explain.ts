@@ -1,5 +1,5 @@
 import type { Command } from "./command.ts";
-import { configFlags } from "./load-config.ts";
+import { configFlags } from "./flag-sets.ts";
 
 const flags = {
   ...configFlags,

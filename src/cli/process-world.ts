@@ -1,3 +1,4 @@
+import { enableCompileCache } from "node:module";
 import process from "node:process";
 import type { WriteStream } from "node:tty";
 import { INTERRUPTED, type Output, type World } from "./command.ts";
@@ -51,6 +52,7 @@ export function processWorld(): World {
     signal: abort.signal,
     onHangup: (listener) => registered(hangups, listener),
     onAbruptEnd: (listener) => registered(abruptEnds, listener),
+    keepCompiled: (folder) => void enableCompileCache(folder),
     nowMs: Date.now,
   };
 }

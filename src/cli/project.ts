@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, isAbsolute, join, relative, resolve } from "node:path";
+import { readFileSync } from "node:fs";
+import { dirname, isAbsolute, relative, resolve } from "node:path";
 import { printProblem } from "../config/problem.ts";
 import { loadProject, type Project } from "../config/project.ts";
 import { InputError } from "./command.ts";
+import { findProjectFile } from "./project-file.ts";
 
 /** `callpath.yaml` and where it stands. Paths in it are relative to its folder. */
 export interface FoundProject {
@@ -16,11 +17,8 @@ export interface FoundProject {
  * problem when it is not right.
  */
 export function findProject(cwd: string): FoundProject | undefined {
-  for (let folder = cwd; ; folder = dirname(folder)) {
-    const file = join(folder, "callpath.yaml");
-    if (existsSync(file)) return readProject(file, cwd);
-    if (dirname(folder) === folder) return undefined;
-  }
+  const file = findProjectFile(cwd);
+  return file === undefined ? undefined : readProject(file, cwd);
 }
 
 function readProject(file: string, cwd: string): FoundProject {
@@ -53,13 +51,4 @@ export function readBytes(file: string, cwd: string): Uint8Array {
 
 export function readText(file: string, cwd: string): string {
   return Buffer.from(readBytes(file, cwd)).toString("utf8");
-}
-
-/** Where `callpath dev` keeps what it made: `--state`, or `.callpath` beside callpath.yaml. */
-export function stateFolder(
-  flag: string | undefined,
-  cwd: string,
-  project: FoundProject | undefined,
-): string {
-  return flag === undefined ? join(project?.folder ?? cwd, ".callpath") : resolve(cwd, flag);
 }

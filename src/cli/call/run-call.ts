@@ -7,7 +7,8 @@ import { callerOf } from "../caller-tokens.ts";
 import { type Context, DONE, REFUSED, UsageError } from "../command.ts";
 import { runningDevOf } from "../dev/running-dev.ts";
 import { parseDuration } from "../parse-duration.ts";
-import { type FoundProject, findProject, readBytes, shownPath, stateFolder } from "../project.ts";
+import { type FoundProject, findProject, readBytes, shownPath } from "../project.ts";
+import { stateFolder } from "../project-file.ts";
 import { callHeaders } from "./call-headers.ts";
 import { type CallTarget, callTarget } from "./call-target.ts";
 import { connect } from "./connect.ts";
@@ -20,7 +21,7 @@ import { tellFailure } from "./tell-failure.ts";
 export async function runCall(context: Context<CallFlags>): Promise<number> {
   const { flags, cwd, stdin, signal } = context;
   const found = findProject(cwd);
-  const running = await runningDevOf(stateFolder(flags.state, cwd, found));
+  const running = await runningDevOf(stateFolder(flags.state, cwd));
   const target = callTarget(context, running);
   const { method, registry, json } = chooseMethod(context, found, running?.facts.image);
   const timeoutMs =

@@ -71,7 +71,13 @@ function jsonOutput({ note, stdout }: Pick<Context, "note" | "stdout">): DevOutp
         clientKey,
       }),
     clientLine: (line) => lines.write({ event: "client", line }),
-    firstCalls() {},
+    firstCalls: ({ count, allSucceeded, answeredBy }) =>
+      lines.write({
+        event: "first-calls",
+        rpcs: count,
+        succeeded: allSucceeded,
+        instances: answeredBy,
+      }),
     hints() {},
     call: ({ traceId, events }) =>
       lines.write({ event: "call", traceId: traceId ?? null, hops: events.map(hopOf) }),

@@ -4,7 +4,8 @@ import type { ProjectCall } from "../../config/project.ts";
 import { type Context, InputError, UsageError } from "../command.ts";
 import type { DevFlags } from "../dev.ts";
 import { type ConfigSources, configSources } from "../load-config.ts";
-import { findProject, stateFolder } from "../project.ts";
+import { findProject } from "../project.ts";
+import { stateFolder } from "../project-file.ts";
 
 /** What one `callpath dev` runs: callpath.yaml and flags, checked. Paths are absolute where nothing else is said. */
 export interface DevSetup {
@@ -51,7 +52,7 @@ export function devSetup({ flags, cwd }: Context<DevFlags>): DevSetup {
     throw new InputError(`${access}: no such file; callpath.yaml names it under access`);
   return {
     folder,
-    stateDir: stateFolder(flags.state, cwd, found),
+    stateDir: stateFolder(flags.state, cwd),
     sources: configSources(flags, cwd, {}, found),
     server: { command, isProjects },
     client: flags.client ?? project?.client,

@@ -32,6 +32,11 @@ export class FirstCalls {
     return [...this.#outcomes.values()].reduce((sum, count) => sum + count, 0);
   }
 
+  /** How many instances answered. */
+  get answeredBy(): number {
+    return this.#instances.size;
+  }
+
   /** `10 SayHello OK, 1 SayHelloStream OK` */
   get outcomes(): string {
     return [...this.#outcomes].map(([outcome, count]) => `${count} ${outcome}`).join(", ");

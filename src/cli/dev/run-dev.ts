@@ -72,10 +72,10 @@ export async function runDev(context: Context<DevFlags>): Promise<number> {
     running = { emulator, facts: () => devFacts(setup, emulator, deployment, origins) };
     const facts = running.facts();
     output.ready(facts, screenFacts(setup, facts, deployment, { cwd, revision }));
+    if (!flags.once) ends.push(await follow(dev, deployment));
     const code = await firstCalls(dev, facts);
     if (flags.once || signal.aborted) return code;
     traffic.tellFromNow();
-    ends.push(await follow(dev, deployment));
     output.hints({ call: setup.call, live: liveNames(setup) });
     if (!signal.aborted) await once(signal, "abort");
     return DONE;

@@ -8,7 +8,8 @@ import { type Context, DONE, REFUSED, UsageError } from "../command.ts";
 import { type RunningDev, runningDevOf } from "../dev/running-dev.ts";
 import type { ExplainFlags } from "../explain.ts";
 import { type ConfigSources, configSources, loadConfig, templateValues } from "../load-config.ts";
-import { type FoundProject, findProject, stateFolder } from "../project.ts";
+import { type FoundProject, findProject } from "../project.ts";
+import { stateFolder } from "../project-file.ts";
 import { readInput } from "../read-input.ts";
 import { readRoots } from "../tls-files.ts";
 import { tokenIn } from "../token/token-facts.ts";
@@ -19,7 +20,7 @@ import { fetchProviderKeys } from "./provider-keys.ts";
 export async function runExplain(context: Context<ExplainFlags>): Promise<number> {
   const { flags, cwd, env, note, print, nowMs } = context;
   const found = findProject(cwd);
-  const dev = await runningDevOf(stateFolder(flags.state, cwd, found));
+  const dev = await runningDevOf(stateFolder(flags.state, cwd));
   const method = methodName(flags.method ?? found?.project.call?.method);
   const sources = withDev(configSources(flags, cwd, env, found), dev, flags.set);
   const folder = found?.folder ?? cwd;

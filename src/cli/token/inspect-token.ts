@@ -1,7 +1,7 @@
 import { maxTokenBytes } from "../../auth/parse-token.ts";
 import { type Context, DONE, InputError, REFUSED, UsageError } from "../command.ts";
 import { runningDevOf } from "../dev/running-dev.ts";
-import { findProject, stateFolder } from "../project.ts";
+import { stateFolder } from "../project-file.ts";
 import { readInput } from "../read-input.ts";
 import { readRoots } from "../tls-files.ts";
 import type { TokenFlags } from "../token.ts";
@@ -37,7 +37,7 @@ async function keyPlaces(
       throw new UsageError(`--jwks ${flags.jwks}: write http(s)://HOST/PATH`);
     return [{ url, name: url.host }];
   }
-  const dev = await runningDevOf(stateFolder(flags.state, cwd, findProject(cwd))).catch((error) => {
+  const dev = await runningDevOf(stateFolder(flags.state, cwd)).catch((error) => {
     if (error instanceof InputError) return undefined;
     throw error;
   });

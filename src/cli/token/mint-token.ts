@@ -1,7 +1,7 @@
 import { callerOf } from "../caller-tokens.ts";
 import { type Context, DONE, FailedError, UsageError } from "../command.ts";
 import { runningDevOf } from "../dev/running-dev.ts";
-import { findProject, stateFolder } from "../project.ts";
+import { stateFolder } from "../project-file.ts";
 import type { TokenFlags } from "../token.ts";
 
 /** One token to stdout: to a pipe or a file, to a terminal only with --show. */
@@ -11,7 +11,7 @@ export async function mintToken(context: Context<TokenFlags>): Promise<number> {
     throw new UsageError(
       "whoever sees the token can use it for an hour: pipe it into a program or a file, or say --show",
     );
-  const dev = await runningDevOf(stateFolder(flags.state, cwd, findProject(cwd)));
+  const dev = await runningDevOf(stateFolder(flags.state, cwd));
   const audience = flags.audience ?? dev?.facts.audience;
   if (audience === undefined) throw new UsageError("--audience AUD is needed");
   const { name, source } = await callerOf(flags, dev, cwd);
