@@ -54,11 +54,8 @@ async function installGo(name: string, source: Of<"go">, cache: PeerCache): Prom
   if (existsSync(file)) return file;
   cache.say(`peers: installing ${name} ${source.version} (once, into ${cache.folder})`);
   using temp = tempFolder(cache);
-  // "+incompatible" is what the module proxy calls it, not what `go install` is asked for.
-  const version = source.version.replace("+incompatible", "");
-  await runInstaller(name, "go", ["install", `${source.package}@${version}`], {
-    GOBIN: temp.folder,
-  });
+  const wanted = `${source.package}@${source.version}`;
+  await runInstaller(name, "go", ["install", wanted], { GOBIN: temp.folder });
   return moveTo(file, join(temp.folder, basename(source.package)));
 }
 
