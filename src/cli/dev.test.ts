@@ -150,6 +150,16 @@ describe("callpath dev", () => {
     assert.match(err, /or call as gateway-client-sa/);
   });
 
+  it("lets a saved access.yaml hold at once", async () => {
+    const eve = "serviceAccount:eve@elsewhere.iam.gserviceaccount.com";
+    save("server/access.yaml", (text) => text.replace("allow:", `allow:\n      - ${eve}`));
+    await dev.stderr.next(/server\/access\.yaml changed/);
+    // Each instance looks for itself.
+    let answer = await call("--as", "eve@elsewhere.iam.gserviceaccount.com");
+    while (answer.code !== 0) answer = await call("--as", "eve@elsewhere.iam.gserviceaccount.com");
+    assert.match(answer.out, /Hi Ada/);
+  });
+
   it("ends within 8 s at SIGTERM, with 0, and leaves nothing behind", async () => {
     const started = [...dev.stderr.all.join("\n").matchAll(/server {2}pid (\d+)/g)];
     const pids = started.map(([, pid]) => Number(pid));

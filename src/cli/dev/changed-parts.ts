@@ -3,8 +3,7 @@ export interface ChangedParts {
   readonly proto: boolean;
   readonly image: boolean;
   readonly config: boolean;
-  readonly access: boolean;
-  /** Anything else: what the instances run. */
+  /** Anything else but the access file, which the instances follow themselves: what they run. */
   readonly server: readonly string[];
 }
 
@@ -22,7 +21,6 @@ export function changedParts(files: readonly string[], paths: PartPaths): Change
     proto: files.some(isProto),
     image: files.includes(paths.image),
     config: files.includes(paths.config),
-    access: paths.access !== undefined && files.includes(paths.access),
     server: files.filter((file) => !isProto(file) && !named.has(file) && !isEditorsOwn(file)),
   };
 }

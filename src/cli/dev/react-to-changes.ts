@@ -49,13 +49,12 @@ class Reaction {
     };
   }
 
-  /** Stubs and image, then the config is read, then the instances, then the gateway: each knows what the next one sends. */
+  /** An access file is the instances' own: they read it, and say so. Stubs and image, then the config is read, then the instances, then the gateway: each knows what the next one sends. */
   async run(files: readonly string[]): Promise<void> {
     const { setup, deployment, say } = this.#options;
     const parts = changedParts(files, this.#paths);
     const names = files.map((file) => shownPath(file, setup.folder));
     const saved = names.length > 2 ? `${names.length} files` : names.join(", ");
-    if (parts.access) say(`saved   ${setup.access}: live, every instance reads it itself`);
     if (parts.proto && !(await this.#generated())) return;
     this.#isRevisionDue ||= parts.proto || parts.image || parts.server.length > 0;
     const isConfigDue = parts.config || parts.image || parts.proto;
