@@ -364,6 +364,7 @@ export class Connection implements Carrier, Finisher {
   }
 
   onSent(exchange: H2Exchange): void {
+    if (exchange.is(State.ENDING | State.OVER)) return;
     try {
       exchange.handler.onDrain(exchange);
     } catch (error) {

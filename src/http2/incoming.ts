@@ -13,6 +13,11 @@ import { announce } from "./incoming-heads.ts";
 import { applySettings } from "./peer-settings.ts";
 
 const SETTINGS_COST = 10;
+/**
+ * What a peer may say to each DATA frame of ours: a WINDOW_UPDATE for the exchange and one for the connection, and the
+ * PING by which gRPC's own clients and servers measure how much may be on its way.
+ */
+const CONTROLS_A_DATA_FRAME = 4;
 const NOTHING = new Uint8Array(0);
 
 /** What a connection makes of the frames it gets: the rules of RFC 9113, sections 5 and 6. */
@@ -27,6 +32,8 @@ export class Incoming implements FrameSink {
   /** Whose DATA frame is being read, and whether it ends the body; undefined: nobody's. */
   #exchange: H2Exchange | undefined;
   #ends = false;
+  /** Our DATA frames that the peer has had its controls for. */
+  #answeredFrames = 0;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -282,7 +289,13 @@ export class Incoming implements FrameSink {
   }
 
   #spendControl(cost: number): boolean {
-    if (this.#connection.controls.spend(cost)) return true;
+    const { controls, output } = this.#connection;
+    const { dataFrames } = output;
+    if (dataFrames !== this.#answeredFrames) {
+      controls.refund((dataFrames - this.#answeredFrames) * CONTROLS_A_DATA_FRAME);
+      this.#answeredFrames = dataFrames;
+    }
+    if (controls.spend(cost)) return true;
     this.#connection.fail(ErrorCodes.ENHANCE_YOUR_CALM, "too many control frames");
     return false;
   }

@@ -45,7 +45,11 @@ export interface Limits {
    * on closed streams). Against: "made you reset", which goes round the count of the peer's own resets.
    */
   readonly refusals: Rate;
-  /** PING, SETTINGS (ten each), PRIORITY, WINDOW_UPDATE, RST_STREAM and DATA on closed streams, unknown frames, empty DATA. Against: floods of what costs the sender nothing. */
+  /**
+   * PING, SETTINGS (ten each), PRIORITY, WINDOW_UPDATE, RST_STREAM and DATA on closed streams, unknown frames, empty DATA;
+   * each DATA frame that the peer gets from us gives four back, as it must be answered by some of these. Against: floods
+   * of what costs the sender nothing.
+   */
   readonly controls: Rate;
   /** DATA that waits in the socket of one connection before more stays in the exchanges' queues, bytes. Against: output nobody reads. */
   readonly outputBytes: number;

@@ -12,6 +12,8 @@ const OWN_ELEMENT_BYTES = 4 * 1024;
 export class Output {
   /** Bytes written since the last flush. */
   bytes = 0;
+  /** DATA frames so far. */
+  dataFrames = 0;
   readonly #socket: Socket;
   readonly #pool: ChunkPool;
   #chunk: Buffer | undefined;
@@ -86,6 +88,7 @@ export class Output {
 
   /** A DATA frame of `bytes[from..to)`, at most a frame's worth. */
   data(id: number, bytes: Bytes, from: number, to: number, flags: number): void {
+    this.dataFrames++;
     const length = to - from;
     if (length >= OWN_ELEMENT_BYTES) {
       this.frame(0, FrameType.DATA, flags, id);

@@ -27,6 +27,16 @@ export class ReceiveSide {
   #arrived = 0;
   #held = 0;
 
+  /** Arrived, not told to the peer yet: at rest, what is missing of the window. */
+  get owed(): number {
+    return this.#arrived;
+  }
+
+  /** Handed to users and not released. */
+  get held(): number {
+    return this.#held;
+  }
+
   constructor(limits: Limits, turn: Turn, owner: ReceiveOwner) {
     this.#limits = limits;
     this.#turn = turn;

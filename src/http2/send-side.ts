@@ -13,7 +13,7 @@ const LARGEST_SENT_BYTES = FRAME_BYTES;
 export interface SendOwner {
   /** END_STREAM of that exchange was written. */
   onSentEnd(exchange: H2Exchange): void;
-  /** All that it had queued has left. */
+  /** All that it had queued has left, perhaps also its end. */
   onSent(exchange: H2Exchange): void;
 }
 
@@ -71,7 +71,10 @@ export class SendSide {
   data(exchange: H2Exchange, bytes: Bytes, end: boolean): boolean {
     const { length } = bytes;
     if (exchange.queue === undefined) {
-      const fits = length <= exchange.sendWindow && length <= this.window && !this.isStalled;
+      const fits =
+        length <= exchange.sendWindow &&
+        length <= this.window &&
+        this.output.backlog + length <= this.#outputBytes;
       if (fits || length === 0) {
         exchange.sendWindow -= length;
         this.window -= length;
@@ -90,9 +93,10 @@ export class SendSide {
     const { queue } = exchange;
     queue.push(bytes);
     queue.ends = end;
-    // The part that may leave now; never all of it, so nobody is called back from here.
+    // What may leave now; behind what waits already nothing may.
     if (queue.bytes === length) {
       while (this.window > 0 && !this.isStalled && this.#sendOne(exchange));
+      if (exchange.queue === undefined) return true;
     }
     if (exchange.sendWindow > 0) this.#waiting.add(exchange);
     return false;
@@ -105,6 +109,7 @@ export class SendSide {
       if (this.window <= 0 || this.isStalled) return;
       this.#waiting.delete(exchange);
       if (this.#sendOne(exchange)) this.#waiting.add(exchange);
+      else if (exchange.queue === undefined) this.#owner.onSent(exchange);
     }
   }
 
@@ -142,7 +147,6 @@ export class SendSide {
     exchange.queue = undefined;
     if (queue.ends) this.#owner.onSentEnd(exchange);
     else if (queue.trailers !== undefined) this.head(exchange, queue.trailers, true);
-    else this.#owner.onSent(exchange);
     return false;
   }
 
