@@ -113,8 +113,8 @@ export class RawClient implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.session.destroyed) return;
     const closed = new Promise<void>((resolve) => this.session.once("close", resolve));
-    if (this.session.closed && this.session.destroyed) return;
     this.session.destroy();
     await closed;
   }

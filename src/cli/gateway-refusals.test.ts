@@ -91,7 +91,8 @@ $`),
     ["an engine it does not know", ["--engine", "envoy"], /write callpath or node/],
     ["a prefix it does not know", ["--header-prefix", "X-"], /X-Apigateway-/],
     ["HTTP/1.1 backends", ["--backend", "http://127.0.0.1:1"], /not available yet/],
-    ["--workers", ["--workers", "2"], /--workers is not available yet/],
+    ["no workers", ["--workers", "0"], /--workers 0: write a number from 1 to 256/],
+    ["more workers than cores", ["--workers", "8080"], /--workers 8080: write a number/],
     ["--api-keys", ["--api-keys", "keys.txt"], /--api-keys is not available yet/],
   ] as const)
     it(`refuses ${what} with exit 2 and no listener`, async () => {

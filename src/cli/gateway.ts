@@ -1,5 +1,5 @@
 import type { Command } from "./command.ts";
-import { configFlags } from "./load-config.ts";
+import { configFlags } from "./flag-sets.ts";
 
 const flags = {
   ...configFlags,
@@ -48,6 +48,11 @@ const flags = {
     value: "callpath|node",
     summary: "whose HTTP/2: callpath's own (default) or node:http2",
   },
+  workers: {
+    type: "string",
+    value: "N",
+    summary: "processes that share the listener, default 1; a worker that dies is replaced",
+  },
   watch: {
     type: "boolean",
     summary: "load config and image again when they change, as SIGHUP does",
@@ -64,7 +69,7 @@ export const gateway: Command<GatewayFlags> = {
   operands: "",
   maxOperands: 0,
   flags,
-  laterFlags: ["workers", "api-keys"],
+  laterFlags: ["api-keys"],
   longRunning: true,
   examples: [
     "callpath gateway --config api_config.yaml --image image.binpb --listen 127.0.0.1:8080",

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { loadGatewayModel } from "../config/load-gateway-model.ts";
+import { type GatewayModelInput, loadGatewayModel } from "../config/load-gateway-model.ts";
 import type { GatewayModel } from "../config/model.ts";
 import { printProblem } from "../config/problem.ts";
 import { InputError, UsageError } from "./command.ts";
@@ -13,26 +13,6 @@ export interface ConfigSources {
   /** `--backend`: methods need no address of their own. */
   readonly backend?: string | undefined;
 }
-
-/** The flags every command has that takes a config. */
-export const configFlags = {
-  config: {
-    type: "string",
-    value: "FILE",
-    summary: "google.api.Service, YAML or JSON (callpath.yaml: config)",
-  },
-  image: {
-    type: "string",
-    value: "FILE",
-    summary: "descriptor image with imports (callpath.yaml: image)",
-  },
-  set: {
-    type: "string",
-    value: "NAME=VALUE",
-    multiple: true,
-    summary: "fills in $NAME of the config, before the environment",
-  },
-} as const;
 
 export interface ConfigFlags {
   readonly config: string | undefined;
@@ -73,28 +53,43 @@ export function templateValues(
   return values;
 }
 
+/** What a config is made from, read: plain data. */
+export type ConfigInput = GatewayModelInput;
+
 /**
  * Read and resolve a config. Warnings go to `note`. Throws InputError with every problem, as file:line:column, when the
  * config cannot be served or a file cannot be read.
  */
 export function loadConfig(
-  { config, image, values, backend }: ConfigSources,
+  sources: ConfigSources,
   cwd: string,
   note: (line: string) => void,
 ): GatewayModel {
-  const file = shownPath(config, cwd);
-  const { model, problems } = loadGatewayModel({
-    file,
+  return resolveConfig(readConfig(sources, cwd), note);
+}
+
+/** The files as they are now. Throws InputError when one cannot be read. */
+export function readConfig(
+  { config, image, values, backend }: ConfigSources,
+  cwd: string,
+): ConfigInput {
+  return {
+    file: shownPath(config, cwd),
     text: readText(config, cwd),
     image: readBytes(image, cwd),
     imageFile: shownPath(image, cwd),
     values,
     ...(backend === undefined ? {} : { backend }),
-  });
+  };
+}
+
+/** Warnings go to `note`. Throws InputError with every problem. */
+export function resolveConfig(input: ConfigInput, note: (line: string) => void): GatewayModel {
+  const { model, problems } = loadGatewayModel(input);
   if (model === undefined) {
     const errors = problems.filter(({ severity }) => severity === "error").length;
     const count = errors === 1 ? "one error" : `${errors} errors`;
-    throw new InputError(`${file} has ${count}\n${problems.map(printProblem).join("\n")}`);
+    throw new InputError(`${input.file} has ${count}\n${problems.map(printProblem).join("\n")}`);
   }
   for (const problem of problems) note(printProblem(problem));
   return model;

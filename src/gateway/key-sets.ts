@@ -7,7 +7,7 @@ import type { FetchKeys } from "./fetch-keys.ts";
 /** JK-1: how long fetched keys count as fresh. */
 export const CACHE_MS = 300_000;
 /** After a failure: no call starts another fetch before this has passed. Against: a call a fetch while the issuer is down. */
-export const COOLDOWN_MS = 1_000;
+const COOLDOWN_MS = 1_000;
 /** Old keys whose refresh failed are tried again after this. */
 const RETRY_MS = 10_000;
 /** The clock is looked at this often, so that a step of it shows. */

@@ -1,35 +1,42 @@
-import { once } from "node:events";
-import type { TokenSource } from "../../auth/token-source.ts";
 import type { GatewayModel } from "../../config/model.ts";
 import type { GatewayOptions, RunningGateway } from "../../gateway/options.ts";
 import { startGateway } from "../../gateway/serve.ts";
-import { callpathEngine } from "../../http2/engine.ts";
-import type { Engine } from "../../http2/exchange.ts";
-import { parseBackend, parseListen, parseResolve } from "../addresses.ts";
 import { type Context, DONE, UsageError } from "../command.ts";
 import type { GatewayFlags } from "../gateway.ts";
-import { tokenSourceOf } from "../identity.ts";
 import { jsonLines } from "../json-lines.ts";
 import { listenFault } from "../listen-fault.ts";
-import { configSources, loadConfig } from "../load-config.ts";
+import { type ConfigInput, configSources, readConfig, resolveConfig } from "../load-config.ts";
 import { findProject } from "../project.ts";
-import { readRoots, tlsOf } from "../tls-files.ts";
-import { watchFiles } from "../watch-files.ts";
+import { backendTokensOf, gatewayOptions, gatewaySettings } from "./gateway-settings.ts";
+import { configReloader } from "./reload-config.ts";
+import { untilEnd } from "./until-end.ts";
+
+/** More processes than any machine has cores. Against: a number meant for something else. */
+const MAX_WORKERS = 256;
 
 /** Serve until a signal. Resolves with 0 after the drain. */
 export async function runGateway(context: Context<GatewayFlags>): Promise<number> {
   const { flags, cwd, env, note, signal, nowMs } = context;
-  const listen = parseListen("listen", flags.listen ?? "127.0.0.1:8080");
-  const sources = {
-    ...configSources(flags, cwd, env, findProject(cwd)),
-    backend: flags.backend === undefined ? undefined : parseBackend(flags.backend).href,
+  const count = workerCount(flags.workers);
+  const settings = gatewaySettings(context);
+  const { backend } = settings;
+  const sources = { ...configSources(flags, cwd, env, findProject(cwd)), backend };
+  const paths = [sources.config, sources.image];
+  const load = (): { config: ConfigInput; model: GatewayModel } => {
+    const config = readConfig(sources, cwd);
+    return { config, model: resolveConfig(config, note) };
   };
-  const load = () => loadConfig(sources, cwd, note);
-  const model = load();
+  const { config, model } = load();
+  const tokens = await backendTokensOf(context, settings, model);
+  if (count > 1) {
+    const { runWorkers } = await import("./workers/run-workers.ts");
+    const loadInput = () => load().config;
+    return runWorkers(context, { count, settings, config, load: loadInput, paths, tokens });
+  }
   using lines = jsonLines(context.stdout);
   const options: GatewayOptions = {
-    ...(await optionsOf(context, model)),
-    ...listen,
+    ...(await gatewayOptions(settings)),
+    ...(tokens === undefined ? {} : { backendTokens: tokens }),
     model,
     signal,
     nowMs,
@@ -42,17 +49,11 @@ export async function runGateway(context: Context<GatewayFlags>): Promise<number
   const address = gateway.url.origin;
   if (flags.json) lines.write({ event: "listening", address });
   else context.print(`listening on ${address}`);
-
-  const reload = reloader(gateway, load, note);
-  using _ = context.onHangup(reload);
-  await using _watcher = flags.watch
-    ? await watchFiles({
-        paths: [sources.config, sources.image],
-        onChange: reload,
-        onError: ({ message }) => note(`warning: watching: ${message}`),
-      })
-    : undefined;
-  if (!signal.aborted) await once(signal, "abort");
+  await untilEnd(
+    context,
+    configReloader(load, (loaded) => gateway.reload(loaded.model), note),
+    paths,
+  );
   return DONE;
 }
 
@@ -70,90 +71,9 @@ async function start(
   }
 }
 
-async function optionsOf(
-  { flags, cwd, env, nowMs }: Context<GatewayFlags>,
-  model: GatewayModel,
-): Promise<Partial<GatewayOptions>> {
-  const ca = flags.ca === undefined ? undefined : [readRoots("ca", flags.ca, cwd)];
-  const resolve = parseResolve(flags.resolve);
-  const backendTokens = await backendTokensOf(flags.identity, model, (identity) =>
-    tokenSourceOf(identity, {
-      metadataHost: env.GCE_METADATA_HOST,
-      iamEndpoint: flags["iam-endpoint"],
-      reach: { ca, resolve },
-      nowMs,
-    }),
-  );
-  return {
-    engine: await engineOf(flags.engine),
-    resolve,
-    ...tlsOf(flags["tls-cert"], flags["tls-key"], cwd),
-    ...(ca === undefined ? {} : { ca }),
-    ...(backendTokens === undefined ? {} : { backendTokens }),
-    ...(flags.backend === undefined ? {} : { backend: parseBackend(flags.backend) }),
-    ...(flags["header-prefix"] === undefined
-      ? {}
-      : { headerPrefix: headerPrefix(flags["header-prefix"]) }),
-    ...(flags.healthz === undefined ? {} : { healthz: healthPath(flags.healthz) }),
-  };
-}
-
-/** Default: the metadata server, when a rule needs a token. */
-async function backendTokensOf(
-  identity: string | undefined,
-  model: GatewayModel,
-  sourceOf: (identity: string) => Promise<TokenSource | undefined>,
-): Promise<TokenSource | undefined> {
-  const isNeeded = [...model.routes.values()].some(
-    ({ upstream }) => upstream.jwtAudience !== undefined,
-  );
-  return sourceOf(identity ?? (isNeeded ? "metadata" : "none"));
-}
-
-async function engineOf(name: string | undefined): Promise<Engine> {
-  if (name === undefined || name === "callpath") return callpathEngine;
-  if (name !== "node") throw new UsageError(`--engine ${name}: write callpath or node`);
-  return (await import("../../http2/node-engine.ts")).nodeEngine;
-}
-
-function headerPrefix(text: string): string {
-  const prefix = text.toLowerCase();
-  if (prefix !== "x-apigateway-" && prefix !== "x-endpoint-")
-    throw new UsageError(`--header-prefix ${text}: write X-Apigateway- or X-Endpoint-`);
-  return prefix;
-}
-
-function healthPath(text: string): string {
-  if (text === "" || /[^!-~]/.test(text))
-    throw new UsageError(`--healthz ${text}: write a path, /healthz`);
-  return text.startsWith("/") ? text : `/${text}`;
-}
-
-/** Load again, one load at a time; a config that is broken is told, and the old one keeps serving. */
-function reloader(
-  gateway: RunningGateway,
-  load: () => GatewayModel,
-  note: (line: string) => void,
-): () => void {
-  let isLoading = false;
-  let again = false;
-  const run = async () => {
-    try {
-      await gateway.reload(load());
-      note("the new config serves");
-    } catch (error) {
-      const fault = error instanceof Error ? error.message : String(error);
-      note(`${fault}\nthe old config keeps serving`);
-    }
-  };
-  const reload = () => {
-    again = isLoading;
-    if (isLoading) return;
-    isLoading = true;
-    void run().finally(() => {
-      isLoading = false;
-      if (again) reload();
-    });
-  };
-  return reload;
+function workerCount(text = "1"): number {
+  const count = /^\d{1,4}$/.test(text) ? Number(text) : 0;
+  if (count < 1 || count > MAX_WORKERS)
+    throw new UsageError(`--workers ${text}: write a number from 1 to ${MAX_WORKERS}`);
+  return count;
 }

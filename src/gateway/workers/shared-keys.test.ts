@@ -5,7 +5,6 @@ import { sharedKeys } from "./shared-keys.ts";
 
 const url = new URL("https://keys.example.test/certs");
 const { jwks } = new TokenMaker();
-const { signal } = new AbortController();
 
 /** Shared keys over a server that answers what `answers` holds, the last one for ever. */
 function start(...answers: readonly (string | Error)[]) {
@@ -19,7 +18,7 @@ function start(...answers: readonly (string | Error)[]) {
     },
     { nowMs: () => clock.nowMs },
   );
-  return { keys, clock, get: () => keys(url, signal), fetches: () => fetches };
+  return { keys, clock, get: () => keys(url), fetches: () => fetches };
 }
 
 describe("sharedKeys", () => {
@@ -73,7 +72,7 @@ describe("sharedKeys", () => {
     const { keys, get, fetches } = start(jwks);
     using _ = keys;
     await get();
-    for (let other = 0; other < 100; other++) await keys(new URL(`/${other}`, url), signal);
+    for (let other = 0; other < 100; other++) await keys(new URL(`/${other}`, url));
     await get();
     assert.equal(fetches(), 102, "the first one was the oldest, and went");
   });

@@ -1,5 +1,5 @@
 import { parseKeySet } from "../../auth/key-set.ts";
-import type { FetchKeys } from "../fetch-keys.ts";
+import type { FetchKeys, KeyDocument } from "../fetch-keys.ts";
 import { CACHE_MS } from "../key-sets.ts";
 import { SharedFetch } from "./shared-fetch.ts";
 
@@ -10,7 +10,7 @@ import { SharedFetch } from "./shared-fetch.ts";
 export function sharedKeys(
   fetchKeys: FetchKeys,
   { nowMs }: { readonly nowMs: () => number },
-): FetchKeys & Disposable {
+): ((url: URL) => Promise<KeyDocument>) & Disposable {
   const shared = new SharedFetch({
     fetch: async (href, signal) => {
       const { text } = await fetchKeys(new URL(href), signal);
@@ -20,7 +20,7 @@ export function sharedKeys(
     isFresh: ({ value, atMs }, now) => value.isUsable && now >= atMs && now < atMs + CACHE_MS,
     nowMs,
   });
-  const source: FetchKeys = async (url) => {
+  const source = async (url: URL): Promise<KeyDocument> => {
     const { value, atMs } = await shared.get(url.href);
     return { text: value.text, ageMs: Math.max(nowMs() - atMs, 0) };
   };

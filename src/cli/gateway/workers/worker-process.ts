@@ -1,0 +1,181 @@
+import { type ChildProcess, fork } from "node:child_process";
+import type { Socket } from "node:net";
+import { fileURLToPath } from "node:url";
+import type { Answer, NumberedConfig, Question, ToPrimary, ToWorker } from "./messages.ts";
+import { wholeLines } from "./whole-lines.ts";
+
+/** What a worker's owner is told, each time with the worker. */
+export interface WorkerEvents {
+  /** It runs, and waits for `start`. */
+  onRunning(worker: WorkerProcess): void;
+  onReady(worker: WorkerProcess): void;
+  /** It cannot serve; its end follows. */
+  onFailed(worker: WorkerProcess, fault: string): void;
+  onReloaded(worker: WorkerProcess, version: number, fault: string | undefined): void;
+  /** It takes no more connections: its end follows, but not before its calls'. */
+  onLeaving(worker: WorkerProcess): void;
+  /** The process is gone: by a signal's name or with an exit code. `hadLeft`: it said so before. */
+  onEnd(worker: WorkerProcess, how: string, hadLeft: boolean): void;
+  answer(question: Question): Promise<Answer>;
+  log(severity: "INFO" | "WARNING" | "ERROR", message: string): void;
+  /** Whole lines of its stdout, once `speak` was called. */
+  onLines(lines: string): void;
+}
+
+/** In a checkout the sources run as they are. */
+const program = fileURLToPath(
+  new URL(
+    import.meta.url.endsWith(".ts") ? "./worker-main.ts" : "./worker-main.js",
+    import.meta.url,
+  ),
+);
+
+/**
+ * One forked worker. `starting` until it has what it serves by, `serving` until it drains or ends. Connections are
+ * handed over one at a time, so that those which wait are still ours when it dies.
+ */
+export class WorkerProcess {
+  readonly number: number;
+  /** The config it serves by. */
+  version: number;
+  /** Handed over or about to be, and not closed yet. */
+  connections = 0;
+  state: "starting" | "serving" | "leaving" | "ended" = "starting";
+  /** Resolves when the process is gone and all it wrote is read. */
+  readonly ended: Promise<void>;
+  readonly #child: ChildProcess;
+  readonly #events: WorkerEvents;
+  #waiting: Socket[] = [];
+  #isHanding = false;
+
+  constructor(
+    number: number,
+    version: number,
+    env: Readonly<Record<string, string | undefined>>,
+    events: WorkerEvents,
+  ) {
+    this.number = number;
+    this.version = version;
+    this.#events = events;
+    this.#child = fork(program, [], {
+      env: { ...env },
+      // Sockets, Maps and bytes as they are.
+      serialization: "advanced",
+      stdio: ["ignore", "pipe", "inherit", "ipc"],
+    });
+    const closed = Promise.withResolvers<void>();
+    this.ended = closed.promise;
+    this.#child.once("close", () => closed.resolve());
+    this.#child.on("message", (message) => this.#on(message as ToPrimary));
+    this.#child.once("exit", (code, signal) => this.#end(signal ?? `exit code ${code}`));
+    // Neither started nor to be killed: there is no process, and no exit will be told.
+    this.#child.on("error", (error) => {
+      if (this.#child.pid !== undefined) return;
+      closed.resolve();
+      this.#end(error.message);
+    });
+  }
+
+  /** 0 when no process could be started. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  send(message: ToWorker): void {
+    // A worker that just went is told by its end, not here.
+    if (this.#child.connected) this.#child.send(message, () => {});
+  }
+
+  reload(config: NumberedConfig): void {
+    this.send({ kind: "reload", config });
+  }
+
+  drain(): void {
+    this.#leave();
+    this.send({ kind: "drain" });
+  }
+
+  kill(): void {
+    if (this.state !== "ended") this.#child.kill("SIGKILL");
+  }
+
+  /** From now on `onLines` is called. */
+  speak(): void {
+    this.#child.stdout?.setEncoding("utf8").on(
+      "data",
+      wholeLines((lines) => this.#events.onLines(lines)),
+    );
+  }
+
+  hand(socket: Socket): void {
+    this.connections++;
+    this.#waiting.push(socket);
+    this.#handNext();
+  }
+
+  /** Those that were not handed over: they may go elsewhere. */
+  takeBack(): Socket[] {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.connections -= waiting.length;
+    return waiting;
+  }
+
+  #handNext(): void {
+    if (this.#isHanding || !this.#child.connected) return;
+    const socket = this.#waiting.shift();
+    if (socket === undefined) return;
+    this.#isHanding = true;
+    this.#child.send({ kind: "connection" } satisfies ToWorker, socket, () => {});
+  }
+
+  #on(message: ToPrimary): void {
+    const { onRunning, onReady, onFailed, onReloaded, log } = this.#events;
+    switch (message.kind) {
+      case "running":
+        onRunning(this);
+        return;
+      case "ready":
+        onReady(this);
+        return;
+      case "failed":
+        onFailed(this, message.fault);
+        return;
+      case "leaving":
+        this.#leave();
+        return;
+      case "took":
+        this.#isHanding = false;
+        this.#handNext();
+        return;
+      case "closed":
+        this.connections -= message.connections;
+        return;
+      case "reloaded":
+        onReloaded(this, message.version, message.fault);
+        return;
+      case "question":
+        void this.#answer(message.id, message.question);
+        return;
+      case "log":
+        log(message.severity, message.message);
+    }
+  }
+
+  async #answer(id: number, question: Question): Promise<void> {
+    this.send({ kind: "answer", id, answer: await this.#events.answer(question) });
+  }
+
+  #leave(): void {
+    if (this.state === "leaving" || this.state === "ended") return;
+    this.state = "leaving";
+    this.#events.onLeaving(this);
+  }
+
+  #end(how: string): void {
+    if (this.state === "ended") return;
+    const hadLeft = this.state === "leaving";
+    this.state = "ended";
+    this.#events.onEnd(this, how, hadLeft);
+  }
+}
