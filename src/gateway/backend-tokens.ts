@@ -94,12 +94,9 @@ export class BackendTokens implements Disposable {
       (token) => {
         kept.fetching = false;
         if (this.#gone(audience, kept)) return;
-        if (!HEADER_SAFE.test(token.value)) {
-          this.#failed(
-            audience,
-            kept,
-            "the answer is no token: it holds characters a header may not have",
-          );
+        const fault = this.#faultOf(token);
+        if (fault !== undefined) {
+          this.#failed(audience, kept, fault);
           return;
         }
         if (kept.failed) log("INFO", `backend token for ${audience}: fetched again`);
@@ -111,6 +108,16 @@ export class BackendTokens implements Disposable {
         this.#failed(audience, kept, error instanceof Error ? error.message : String(error));
       },
     );
+  }
+
+  /** Why a token is of no use; undefined: it is. One that replaced a good one would be worse than none. */
+  #faultOf({ value, expiresAtMs }: IdToken): string | undefined {
+    if (!HEADER_SAFE.test(value))
+      return "the answer is no token: it holds characters a header may not have";
+    const pastMs = this.#options.nowMs() - expiresAtMs;
+    return pastMs < 0
+      ? undefined
+      : `the token it minted expired ${Math.round(pastMs / 1000)} s ago; check this machine's clock`;
   }
 
   #took(audience: string, kept: Kept, token: IdToken): void {
