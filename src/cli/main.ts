@@ -1,17 +1,16 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
-import { commands, laterCommands } from "./commands.ts";
 import { processWorld } from "./process-world.ts";
-import { runProgram } from "./program.ts";
 
+// Signals count from here on, before the rest is loaded.
+const world = processWorld();
+const [{ commands, laterCommands }, { runProgram }] = await Promise.all([
+  import("./commands.ts"),
+  import("./program.ts"),
+]);
 const { version } = JSON.parse(
   readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
 ) as { version: string };
-
-const code = await runProgram(
-  { version, commands, laterCommands },
-  process.argv.slice(2),
-  processWorld(),
-);
+const code = await runProgram({ version, commands, laterCommands }, process.argv.slice(2), world);
 // Nothing a command forgot may keep the process; what it wrote must have left.
 process.stdout.write("", () => process.exit(code));

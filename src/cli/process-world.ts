@@ -25,6 +25,7 @@ export function processWorld(): World {
       abort.abort();
     } else if (performance.now() - interruptedAtMs > ONE_SIGNAL_MS) endAbruptly(INTERRUPTED);
   };
+  followNpm(interrupt);
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);
   // Without a command that listens, a hangup ends the process as it always does.
@@ -55,6 +56,24 @@ export function processWorld(): World {
     keepCompiled: (folder) => void enableCompileCache(folder),
     nowMs: Date.now,
   };
+}
+
+/** How often to look whether the shell that npm started this in is still there. */
+const PARENT_POLL_MS = 250;
+
+/**
+ * npm and npx pass SIGTERM on to the shell they run a command in, and a shell dies of it without a word to the command.
+ * Started by them, this program ends when its shell does; started otherwise, it may outlive whoever started it.
+ */
+function followNpm(interrupt: () => void): void {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    interrupt();
+  }, PARENT_POLL_MS);
+  timer.unref();
 }
 
 function output(stream: WriteStream): Output {

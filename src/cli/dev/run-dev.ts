@@ -59,10 +59,12 @@ export async function runDev(context: Context<DevFlags>): Promise<number> {
   const ports = await choosePorts(setup.portBase);
   if (ports.note !== undefined) note(`warning: ${ports.note}`);
 
+  if (signal.aborted) return DONE;
   const dev: Dev = { context, setup, output, traffic, ports };
   const emulator = await openEmulator(dev);
   const ends: AsyncDisposable[] = [emulator];
   try {
+    signal.throwIfAborted();
     const deployment = openDeployment(dev, emulator);
     const [{ revision, url: run }, gateway] = await unlessAborted(
       Promise.all([deployService(deployment), deployment.serveConfig()]),
