@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
 import type { OutgoingHttpHeaders } from "node:http2";
 import { after, before, describe, it } from "node:test";
 import type { RawClient } from "../raw-http2.ts";
@@ -202,6 +203,27 @@ describe("who may call, through the gateway and directly", () => {
             authorization: value,
             "x-forwarded-authorization": value,
           });
+      });
+
+      it("saved access.yaml is live: the next call meets it; a broken one changes nothing", async () => {
+        const rules = readFileSync(one.accessFile, "utf8");
+        using named = one.channel(clientAccount);
+        using other = one.channel(eve);
+        const codes = async () => [
+          (await endOfCall(one.service.unary.call(named.transport))).code,
+          (await endOfCall(one.service.unary.call(other.transport))).code,
+        ];
+        assert.deepEqual(await codes(), [0, 7]);
+        await one.saveAccess(rules.replace(/gateway-client-sa@.*/, eve));
+        assert.deepEqual(await codes(), [7, 0]);
+        const from = cloud.lines.length;
+        writeFileSync(one.accessFile, "rules: []\nrule: nothing\n");
+        await cloud.until(() =>
+          cloud.lines.slice(from).some(({ text }) => text.includes("the rules from before stay")),
+        );
+        assert.deepEqual(await codes(), [7, 0]);
+        await one.saveAccess(rules);
+        assert.deepEqual(await codes(), [0, 7]);
       });
     });
   }
