@@ -211,6 +211,21 @@ for (const engine of [callpathEngine, nodeEngine]) {
       assert.equal(await cancelled.promise, 8);
     });
 
+    it("a listener of ours that throws ends its call, is told to the log, and harms no other", async () => {
+      const log: string[] = [];
+      let calls = 0;
+      await using middle = await start({
+        log: (severity, message) => log.push(`${severity} ${message}`),
+        onTraffic: () => {
+          if (++calls === 1) throw new Error("a listener's bug");
+        },
+      });
+      await middle.client.call({ ":path": path });
+      const answer = await middle.client.call({ ":path": path, authorization: bearer() });
+      assert.equal(answer.trailers["grpc-status"], "0");
+      assert.match(log.join("\n"), /^ERROR Error: a listener's bug/);
+    });
+
     it("tells each call once to onTraffic, with the hop's principal, and why it was refused by which steps", async () => {
       const events: TrafficEvent[] = [];
       await using middle = await start({
@@ -227,6 +242,7 @@ for (const engine of [callpathEngine, nodeEngine]) {
         path,
         grpcStatus: 0,
         principal: "ada@example.com",
+        connection: "1",
         traceId: "4bf92f3577b34da6a3ce929d0e0e4736",
       });
       assert.partialDeepStrictEqual(refused, {

@@ -1,4 +1,5 @@
 import type { IdTokenClaims } from "../auth/parse-token.ts";
+import type { Session } from "../http2/exchange.ts";
 import { firstValue, type Head } from "../http2/head.ts";
 import type { RelayOutcome } from "../http2/relay.ts";
 import type { Rejection } from "../rejection/rejection.ts";
@@ -11,6 +12,8 @@ export interface Call {
   readonly path: string;
   readonly plan: RoutePlan;
   readonly traceId: string | undefined;
+  /** Its connection's number, where calls are told to somebody. */
+  readonly connection: string | undefined;
   readonly claims: IdTokenClaims | undefined;
   /** Set when the gateway itself ended it. */
   failure: (Rejection & { readonly httpStatus: number }) | undefined;
@@ -20,14 +23,25 @@ export interface Call {
 export class CallLog {
   readonly #emit: (event: TrafficEvent) => void;
   readonly #nowMs: () => number;
+  readonly #connections = new WeakMap<Session, string>();
+  #connectionsSeen = 0;
 
   constructor(emit: (event: TrafficEvent) => void, nowMs: () => number) {
     this.#emit = emit;
     this.#nowMs = nowMs;
   }
 
+  /** The same for all calls of one connection. */
+  connectionOf(session: Session): string {
+    const known = this.#connections.get(session);
+    if (known !== undefined) return known;
+    const id = String(++this.#connectionsSeen);
+    this.#connections.set(session, id);
+    return id;
+  }
+
   forwarded(call: Call, outcome: RelayOutcome): void {
-    const { startedAtMs, path, traceId, failure, claims } = call;
+    const { startedAtMs, path, traceId, connection, failure, claims } = call;
     const status = outcome.grpcStatus === undefined ? undefined : Number(outcome.grpcStatus);
     this.#emit({
       hop: "gateway",
@@ -38,6 +52,7 @@ export class CallLog {
       grpcStatus: failure?.code ?? status,
       httpStatus: outcome.status === undefined ? undefined : Number(outcome.status),
       principal: principalOf(claims),
+      ...(connection === undefined ? {} : { connection }),
       ...(failure === undefined ? {} : { rejection: failure }),
     });
   }

@@ -97,6 +97,12 @@ class Gateway implements AsyncDisposable {
       onTrailers: (exchange, trailers) => this.#held.onTrailers(exchange, trailers),
       onClose: (exchange, code) => this.#held.onClose(exchange, code),
       onEnd() {},
+      // A bug of ours: it ends this call and no other, and somebody must hear of it.
+      onError: (_exchange, error) =>
+        options.log?.(
+          "ERROR",
+          error instanceof Error ? (error.stack ?? error.message) : String(error),
+        ),
     };
   }
 
@@ -176,6 +182,7 @@ class Gateway implements AsyncDisposable {
       path: route.path,
       plan,
       traceId: trace?.id,
+      connection: this.#log?.connectionOf(exchange.session),
       claims,
       failure: undefined,
     };
