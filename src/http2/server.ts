@@ -54,11 +54,16 @@ export async function startHttpServer<T>(options: HttpServerOptions<T>): Promise
     sockets.set(socket, session);
     if (draining) session.drain();
   };
+  /** TLS: connections whose handshake is not done, by the peer's address: node:tls hands over another object then. */
+  const shakingHands = new Map<string, net.Socket>();
+  const mayBeMore = (socket: net.Socket) => {
+    if (sockets.size + shakingHands.size < limits.connections) return true;
+    socket.destroy();
+    return false;
+  };
   const accept = (socket: net.Socket) => {
-    if (sockets.size >= limits.connections) {
-      socket.destroy();
-      return;
-    }
+    shakingHands.delete(peerOf(socket));
+    if (!mayBeMore(socket)) return;
     sockets.set(socket, undefined);
     socket.once("close", () => sockets.delete(socket));
     openDoor(socket, wheel, limits.prefaceMs, (protocol, first) => serve(socket, protocol, first));
@@ -77,8 +82,18 @@ export async function startHttpServer<T>(options: HttpServerOptions<T>): Promise
           },
           accept,
         );
-  // A handshake that fails is the client's trouble; the socket is closed by node:tls.
-  server.on("tlsClientError", () => {});
+  if (options.tls !== undefined) {
+    server.on("connection", (socket: net.Socket) => {
+      if (!mayBeMore(socket)) return;
+      const peer = peerOf(socket);
+      shakingHands.set(peer, socket);
+      socket.once("close", () => {
+        if (shakingHands.get(peer) === socket) shakingHands.delete(peer);
+      });
+    });
+  }
+  // A handshake that fails or takes too long: node:tls only tells.
+  server.on("tlsClientError", (_error, socket) => socket.destroy());
   const accepting =
     options.connections === undefined
       ? await listen(server, options.port, host)
@@ -90,6 +105,7 @@ export async function startHttpServer<T>(options: HttpServerOptions<T>): Promise
   const close = async () => {
     draining = true;
     const closed = accepting.stop();
+    for (const socket of shakingHands.values()) socket.destroy();
     for (const [socket, session] of sockets) {
       if (session === undefined) socket.destroy();
       else session.drain();
@@ -115,11 +131,15 @@ export async function startHttpServer<T>(options: HttpServerOptions<T>): Promise
     url: new URL(`${options.tls === undefined ? "http" : "https"}://${name}:${port}`),
     port,
     get connections() {
-      return sockets.size;
+      return sockets.size + shakingHands.size;
     },
     [Symbol.asyncDispose]: () => {
       closing ??= close();
       return closing;
     },
   };
+}
+
+function peerOf({ remoteAddress, remotePort }: net.Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
