@@ -19,6 +19,8 @@ export async function runGateway(context: Context<GatewayFlags>): Promise<number
   const { flags, cwd, env, note, signal, nowMs } = context;
   const count = workerCount(flags.workers);
   const settings = gatewaySettings(context);
+  // A gateway whose log is lost still serves.
+  using _ = context.onLostOutput((words) => note(`warning: ${words}`));
   const { backend } = settings;
   const sources = { ...configSources(flags, cwd, env, findProject(cwd)), backend };
   const paths = [sources.config, sources.image];

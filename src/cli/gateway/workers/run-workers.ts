@@ -17,6 +17,7 @@ import { untilEnd } from "../until-end.ts";
 import type { Answer, Question } from "./messages.ts";
 import { saidOnce } from "./said-once.ts";
 import { WorkerPool } from "./worker-pool.ts";
+import { WorkerProcess } from "./worker-process.ts";
 
 export interface WorkersOptions {
   readonly count: number;
@@ -47,7 +48,7 @@ export async function runWorkers(
     settings,
     config,
     hasTokens: tokens !== undefined,
-    env,
+    fork: (number, version, events) => new WorkerProcess(number, version, env, events),
     note,
     log: (severity, message) => say(`${severity.toLowerCase()}: ${message}`),
     onLines: (lines) => (isJson(lines) ? stdout : stderr).write(lines),

@@ -32,7 +32,9 @@ export async function serveWorker(world: World, link: PrimaryLink): Promise<numb
   link.onReload = (config) => void reload(gateway, config, link);
   await link.send({ kind: "ready" });
   if (!signal.aborted) await once(signal, "abort");
+  // By a signal of its own: not before the primary knows, and all that it handed over is here.
   await link.send({ kind: "leaving" });
+  if (!link.ended.aborted) await once(link.ended, "abort");
   return DONE;
 }
 

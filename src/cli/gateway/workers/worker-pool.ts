@@ -4,7 +4,7 @@ import type { ConfigInput } from "../../load-config.ts";
 import type { GatewaySettings } from "../gateway-settings.ts";
 import type { NumberedConfig } from "./messages.ts";
 import { ConnectionSpread } from "./spread-connections.ts";
-import { type WorkerEvents, WorkerProcess } from "./worker-process.ts";
+import type { Worker, WorkerEvents } from "./worker-process.ts";
 
 /** Before the first replacement of a worker; doubles with each further failure in a row. */
 const FIRST_PAUSE_MS = 100;
@@ -22,14 +22,15 @@ export interface WorkerPoolOptions extends Pick<WorkerEvents, "answer" | "log" |
   readonly settings: GatewaySettings;
   readonly config: ConfigInput;
   readonly hasTokens: boolean;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Starts worker `number`, to serve by config `version`. */
+  readonly fork: (number: number, version: number, events: WorkerEvents) => Worker;
   readonly note: (line: string) => void;
   readonly nowMs: () => number;
 }
 
 interface Slot {
   readonly number: number;
-  worker: WorkerProcess | undefined;
+  worker: Worker | undefined;
   failuresInRow: number;
   servesSinceMs: number | undefined;
   timer: NodeJS.Timeout | undefined;
@@ -82,7 +83,8 @@ export class WorkerPool implements AsyncDisposable {
   reload(config: ConfigInput): Promise<void> {
     this.#wanted = { version: ++this.#lastVersion, config };
     this.#reload = Promise.withResolvers();
-    for (const worker of this.#servingWorkers()) worker.reload(this.#wanted);
+    for (const worker of this.#servingWorkers())
+      worker.send({ kind: "reload", config: this.#wanted });
     const { promise } = this.#reload;
     this.#settle();
     return promise;
@@ -110,15 +112,15 @@ export class WorkerPool implements AsyncDisposable {
     clearTimeout(timer);
   }
 
-  #servingWorkers(): WorkerProcess[] {
+  #servingWorkers(): Worker[] {
     return this.#slots.flatMap(({ worker }) => (worker?.state === "serving" ? worker : []));
   }
 
   #fork(slot: Slot): void {
-    const { settings, hasTokens, env, answer, log, onLines } = this.#options;
+    const { settings, hasTokens, fork, answer, log, onLines } = this.#options;
     const config = this.#current;
     slot.servesSinceMs = undefined;
-    slot.worker = new WorkerProcess(slot.number, config.version, env, {
+    slot.worker = fork(slot.number, config.version, {
       answer,
       log,
       onLines,
@@ -126,18 +128,22 @@ export class WorkerPool implements AsyncDisposable {
       onReady: (worker) => this.#onReady(slot, worker),
       onFailed: (worker, fault) => this.#onFailed(worker, fault),
       onReloaded: (worker, version, fault) => this.#onReloaded(slot, worker, version, fault),
-      onLeaving: (worker) => this.#spreadAgain(worker),
+      onLeaving: (worker) => {
+        this.#spreadAgain(worker);
+        this.#settle();
+      },
       onEnd: (worker, how, hadLeft) => this.#onEnd(slot, worker, how, hadLeft),
     });
   }
 
-  #onReady(slot: Slot, worker: WorkerProcess): void {
-    if (worker.version !== this.#wanted.version) worker.reload(this.#wanted);
+  #onReady(slot: Slot, worker: Worker): void {
+    if (worker.version !== this.#wanted.version)
+      worker.send({ kind: "reload", config: this.#wanted });
     // One that started before a reload ended serves when it has caught up.
     if (worker.version === this.#current.version) this.#serve(slot, worker);
   }
 
-  #serve(slot: Slot, worker: WorkerProcess): void {
+  #serve(slot: Slot, worker: Worker): void {
     const { note, nowMs } = this.#options;
     if (worker.state !== "starting") return;
     worker.state = "serving";
@@ -152,12 +158,14 @@ export class WorkerPool implements AsyncDisposable {
     this.#spread.retry();
   }
 
-  #onFailed(worker: WorkerProcess, fault: string): void {
+  #onFailed(worker: Worker, fault: string): void {
     if (this.#hasStarted) this.#options.log("ERROR", `worker ${worker.number}: ${fault}`);
     else this.#started.reject(new FailedError(fault));
   }
 
-  #onReloaded(slot: Slot, worker: WorkerProcess, version: number, fault: string | undefined): void {
+  #onReloaded(slot: Slot, worker: Worker, version: number, fault: string | undefined): void {
+    // What drains or is gone needs no config.
+    if (worker.state !== "starting" && worker.state !== "serving") return;
     if (fault === undefined) worker.version = version;
     if (version !== this.#wanted.version) return;
     if (fault === undefined) {
@@ -184,17 +192,18 @@ export class WorkerPool implements AsyncDisposable {
     // As a config of its own: what workers still say about the one that failed is not about this one.
     this.#current = { version: ++this.#lastVersion, config: this.#current.config };
     this.#wanted = this.#current;
-    for (const worker of this.#servingWorkers()) worker.reload(this.#current);
+    for (const worker of this.#servingWorkers())
+      worker.send({ kind: "reload", config: this.#current });
   }
 
-  #spreadAgain(worker: WorkerProcess): void {
+  #spreadAgain(worker: Worker): void {
     for (const socket of worker.takeBack()) {
       if (this.#isEnding) socket.destroy();
       else this.#spread.give(socket);
     }
   }
 
-  #onEnd(slot: Slot, worker: WorkerProcess, how: string, hadLeft: boolean): void {
+  #onEnd(slot: Slot, worker: Worker, how: string, hadLeft: boolean): void {
     this.#spreadAgain(worker);
     if (this.#isEnding) return;
     slot.worker = undefined;
@@ -216,7 +225,7 @@ export class WorkerPool implements AsyncDisposable {
     }, pauseMs);
   }
 
-  #tellEnd({ number, pid }: WorkerProcess, how: string, pauseMs: number): void {
+  #tellEnd({ number, pid }: Worker, how: string, pauseMs: number): void {
     const left = this.#servingWorkers().length;
     this.#options.log(
       left === 0 ? "ERROR" : "WARNING",

@@ -1,21 +1,45 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
-import type { Answer, NumberedConfig, Question, ToPrimary, ToWorker } from "./messages.ts";
+import type { Answer, Question, ToPrimary, ToWorker } from "./messages.ts";
 import { wholeLines } from "./whole-lines.ts";
+
+/**
+ * One worker. `starting` until it has what it serves by, `serving` until it drains or ends.
+ */
+export interface Worker {
+  readonly number: number;
+  readonly pid: number;
+  /** The config it serves by. */
+  version: number;
+  /** Handed over or about to be, and not closed yet. */
+  readonly connections: number;
+  state: "starting" | "serving" | "leaving" | "ended";
+  /** Resolves when the process is gone and all it wrote is read. */
+  readonly ended: Promise<void>;
+  send(message: ToWorker): void;
+  /** Finish the calls in flight and end. */
+  drain(): void;
+  kill(): void;
+  /** From now on `onLines` is called. */
+  speak(): void;
+  hand(socket: Socket): void;
+  /** Connections that were not handed over: they may go elsewhere. */
+  takeBack(): Socket[];
+}
 
 /** What a worker's owner is told, each time with the worker. */
 export interface WorkerEvents {
   /** It runs, and waits for `start`. */
-  onRunning(worker: WorkerProcess): void;
-  onReady(worker: WorkerProcess): void;
+  onRunning(worker: Worker): void;
+  onReady(worker: Worker): void;
   /** It cannot serve; its end follows. */
-  onFailed(worker: WorkerProcess, fault: string): void;
-  onReloaded(worker: WorkerProcess, version: number, fault: string | undefined): void;
+  onFailed(worker: Worker, fault: string): void;
+  onReloaded(worker: Worker, version: number, fault: string | undefined): void;
   /** It takes no more connections: its end follows, but not before its calls'. */
-  onLeaving(worker: WorkerProcess): void;
+  onLeaving(worker: Worker): void;
   /** The process is gone: by a signal's name or with an exit code. `hadLeft`: it said so before. */
-  onEnd(worker: WorkerProcess, how: string, hadLeft: boolean): void;
+  onEnd(worker: Worker, how: string, hadLeft: boolean): void;
   answer(question: Question): Promise<Answer>;
   log(severity: "INFO" | "WARNING" | "ERROR", message: string): void;
   /** Whole lines of its stdout, once `speak` was called. */
@@ -30,23 +54,18 @@ const program = fileURLToPath(
   ),
 );
 
-/**
- * One forked worker. `starting` until it has what it serves by, `serving` until it drains or ends. Connections are
- * handed over one at a time, so that those which wait are still ours when it dies.
- */
-export class WorkerProcess {
+/** A forked process. Connections are handed over one at a time: those that wait are still here when it dies. */
+export class WorkerProcess implements Worker {
   readonly number: number;
-  /** The config it serves by. */
   version: number;
-  /** Handed over or about to be, and not closed yet. */
   connections = 0;
-  state: "starting" | "serving" | "leaving" | "ended" = "starting";
-  /** Resolves when the process is gone and all it wrote is read. */
+  state: Worker["state"] = "starting";
   readonly ended: Promise<void>;
   readonly #child: ChildProcess;
   readonly #events: WorkerEvents;
   #waiting: Socket[] = [];
   #isHanding = false;
+  #speaks = false;
 
   constructor(
     number: number,
@@ -86,10 +105,6 @@ export class WorkerProcess {
     if (this.#child.connected) this.#child.send(message, () => {});
   }
 
-  reload(config: NumberedConfig): void {
-    this.send({ kind: "reload", config });
-  }
-
   drain(): void {
     this.#leave();
     this.send({ kind: "drain" });
@@ -99,8 +114,9 @@ export class WorkerProcess {
     if (this.state !== "ended") this.#child.kill("SIGKILL");
   }
 
-  /** From now on `onLines` is called. */
   speak(): void {
+    if (this.#speaks) return;
+    this.#speaks = true;
     this.#child.stdout?.setEncoding("utf8").on(
       "data",
       wholeLines((lines) => this.#events.onLines(lines)),
@@ -113,7 +129,6 @@ export class WorkerProcess {
     this.#handNext();
   }
 
-  /** Those that were not handed over: they may go elsewhere. */
   takeBack(): Socket[] {
     const waiting = this.#waiting;
     this.#waiting = [];
@@ -142,7 +157,8 @@ export class WorkerProcess {
         onFailed(this, message.fault);
         return;
       case "leaving":
-        this.#leave();
+        // Answered: what was handed over before has arrived when the answer does, and is not lost.
+        this.drain();
         return;
       case "took":
         this.#isHanding = false;

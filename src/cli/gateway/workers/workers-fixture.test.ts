@@ -10,6 +10,7 @@ import { createInterface } from "node:readline";
 import { KeyServer, walkthroughConfig } from "../../../../test/gateway-in-the-middle.ts";
 import { type Answer, Backend, echoBack, RawClient } from "../../../../test/raw-http2.ts";
 import { googleClaims, TokenMaker } from "../../../../test/token-maker.ts";
+import { type LocalCa, openLocalCa } from "../../../emulator/ca.ts";
 
 const keys = new TokenMaker();
 const program = resolve("src/cli/callpath.js");
@@ -23,13 +24,20 @@ export class RunningWorkers implements AsyncDisposable {
   readonly metadata = new KeyServer(
     keys.mint(googleClaims(Date.now(), "https://run.example.test", "gateway-sa@example.com")),
   );
-  readonly #folder = mkdtempSync(join(tmpdir(), "callpath-workers-"));
+  readonly #folder: string;
   readonly #clients: RawClient[] = [];
   readonly #lines: Record<"stdout" | "stderr", string[]> = { stdout: [], stderr: [] };
   #news = news();
   #child: ChildProcess | undefined;
+  readonly #ca: LocalCa;
   url = new URL("http://127.0.0.1");
 
+  private constructor() {
+    this.#folder = mkdtempSync(join(tmpdir(), "callpath-workers-"));
+    this.#ca = openLocalCa(this.#folder, { nowMs: Date.now });
+  }
+
+  /** @param flags "--tls": with a certificate of its own CA, which connections trust */
   static async start(count: number, ...flags: string[]): Promise<RunningWorkers> {
     const running = new RunningWorkers();
     try {
@@ -54,7 +62,7 @@ export class RunningWorkers implements AsyncDisposable {
         ...["--config", join(this.#folder, "api_config.yaml"), "--image", image],
         ...["--listen", "127.0.0.1:0", "--workers", `${count}`, "--json"],
         ...["--set", `BACKEND=127.0.0.1:${backendPort}`, "--set", `JWKS=${jwks}`],
-        ...flags,
+        ...flags.flatMap((flag) => (flag === "--tls" ? this.#tlsFlags() : flag)),
       ],
       {
         cwd: this.#folder,
@@ -110,9 +118,16 @@ export class RunningWorkers implements AsyncDisposable {
 
   /** One more connection. */
   connect(): RawClient {
-    const client = new RawClient(this.url);
+    const client = new RawClient(this.url, { ca: this.#ca.certPem, servername: "localhost" });
     this.#clients.push(client);
     return client;
+  }
+
+  #tlsFlags(): string[] {
+    const { cert, key } = this.#ca.issue(["localhost"]);
+    writeFileSync(join(this.#folder, "cert.pem"), cert);
+    writeFileSync(join(this.#folder, "key.pem"), key);
+    return ["--tls-cert", "cert.pem", "--tls-key", "key.pem"];
   }
 
   call(client: RawClient): Promise<Answer> {

@@ -85,7 +85,7 @@ describe("callpath gateway --workers 2", () => {
   });
 
   it("SIGTERM: calls in flight on all workers finish, nobody else comes in, exit 0", async () => {
-    await using running = await RunningWorkers.start(2);
+    await using running = await RunningWorkers.start(2, "--tls");
     const clients = [running.connect(), running.connect()];
     const held = await running.hold(clients);
     const goaways = clients.map(({ session }) => once(session, "goaway"));
@@ -101,7 +101,7 @@ describe("callpath gateway --workers 2", () => {
   });
 
   it("a second signal ends all at once with 130; a port in use is told before", async () => {
-    await using running = await RunningWorkers.start(2);
+    await using running = await RunningWorkers.start(2, "--engine", "node");
     const { host } = running.url;
     await assert.rejects(RunningWorkers.start(2, "--listen", host), ({ message }: Error) =>
       message.includes(`callpath gateway: ${host} is in use by another program; `),
