@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { constants } from "node:http2";
 import { describe, it } from "node:test";
 import { callpathEngine } from "../src/http2/engine.ts";
 import { nodeEngine } from "../src/http2/node-engine.ts";
@@ -66,6 +67,15 @@ for (const engine of [callpathEngine, nodeEngine]) {
       assert.equal(seen?.headers["grpc-accept-encoding"], "gzip");
       const values = seen?.rawHeaders.filter((_value, at, all) => all[at - 1] === "twice-bin");
       assert.deepEqual(values, ["AAE", "AAI"]);
+    });
+
+    it("HD-9: a header whose name has an underscore is refused", async () => {
+      await using middle = await start();
+      const authorization = bearer();
+      const forged = { x_apigateway_api_userinfo: "e30" };
+      const answer = await middle.client.call({ ":path": path, authorization, ...forged });
+      assert.equal(answer.resetCode, constants.NGHTTP2_INTERNAL_ERROR);
+      assert.equal(middle.backend.calls.length, 0);
     });
 
     it("RT-1: one trailing slash matches and is forwarded; case counts", async () => {

@@ -72,7 +72,8 @@ class Gateway implements AsyncDisposable {
     const { nowMs } = options;
     this.#options = options;
     this.engine = options.engine ?? callpathEngine;
-    this.limits = { ...defaultLimits, ...options.limits };
+    // HD-9: some services take x_apigateway_api_userinfo for x-apigateway-api-userinfo.
+    this.limits = { ...defaultLimits, rejectUnderscores: true, ...options.limits };
     this.#prefix = (options.headerPrefix ?? "x-apigateway-").toLowerCase();
     this.#tokenFields = new TokenFieldCache(this.engine.field, this.#prefix);
     this.#serving = new Serving(options, this.engine, this.limits, this.#prefix);

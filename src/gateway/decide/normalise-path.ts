@@ -8,7 +8,9 @@ export function normalisePath(received: string): string {
   const path = queryAt === -1 ? received : received.slice(0, queryAt);
   const query = queryAt === -1 ? "" : received.slice(queryAt);
   if (!path.startsWith("/")) return received; // "*", or an absolute form that routes nowhere
-  const plain = path.replace(/%[0-9A-Fa-f]{2}/g, decodeUnreserved).replaceAll("\\", "/");
+  const plain = path
+    .replace(/%[0-9A-Fa-f]{2}/g, (escaped) => PLAIN.get(escaped) ?? escaped)
+    .replaceAll("\\", "/");
   const kept: string[] = [];
   const segments = plain.split("/");
   for (const segment of segments) {
@@ -20,7 +22,9 @@ export function normalisePath(received: string): string {
   return `/${kept.join("/")}${isFolder && kept.length > 0 ? "/" : ""}${query}`;
 }
 
-function decodeUnreserved(escaped: string): string {
-  const char = String.fromCharCode(Number.parseInt(escaped.slice(1), 16));
-  return /[A-Za-z0-9._~-]/.test(char) ? char : escaped;
+/** Escapes of unreserved characters, in either case. Looked up, as a path may hold thousands of them. */
+const PLAIN = new Map<string, string>();
+for (const char of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-") {
+  const hex = char.charCodeAt(0).toString(16);
+  for (const digits of [hex, hex.toUpperCase()]) PLAIN.set(`%${digits}`, char);
 }
