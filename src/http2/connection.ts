@@ -429,6 +429,7 @@ export class Connection implements Carrier, Finisher {
       this.#remove(exchange);
       this.#close(exchange, LOST);
     }
+    if (this.exchanges.size > 0) this.#upkeep.probe();
     this.#closeWhenOver();
   }
 

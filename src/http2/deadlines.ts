@@ -14,6 +14,8 @@ export const Deadline = {
   DRAIN: 4,
   /** The peer's end of a connection that is over. */
   LINGER: 5,
+  /** The next question whether a peer that says nothing more is still there. */
+  PROBE: 6,
 } as const;
 
 /** All deadlines of one connection as one task of the wheel. */
@@ -23,7 +25,7 @@ export class Deadlines implements WheelTask {
   wheelTick = -1;
   readonly #wheel: TimerWheel;
   readonly #onDue: (deadline: number) => void;
-  readonly #dueMs: number[] = new Array(6).fill(Number.POSITIVE_INFINITY);
+  readonly #dueMs: number[] = new Array(7).fill(Number.POSITIVE_INFINITY);
   #armedForMs = Number.POSITIVE_INFINITY;
 
   constructor(wheel: TimerWheel, onDue: (deadline: number) => void) {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { describe, it } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { openPair } from "../../test/http2/pair.ts";
@@ -207,6 +208,32 @@ for (const [server, client] of [
       assert.equal(await (await pair.callee.nth(0)).closed(), LOST);
       await pair[Symbol.asyncDispose]();
       assert.deepEqual([pair.caller.ends, pair.callee.ends], [1, 1]);
+    });
+
+    const halfClosed = { skip: server === nodeEngine && "to node:http2, half closed is gone" };
+    it(
+      "answers a client that closed its half, when the request was whole",
+      halfClosed,
+      async () => {
+        await using pair = await openPair(engines, {});
+        const { seen } = pair.call(requestHead(), true);
+        const callee = await pair.callee.nth(0);
+        pair.clientSocket.end();
+        await once(pair.serverSocket, "end");
+        callee.exchange?.head([...OK, ...DONE], true);
+        assert.equal(await callee.closed(), 0);
+        await seen.closed();
+      },
+    );
+
+    it("says LOST when the client is gone, whether its request was whole or not", async () => {
+      for (const isWhole of [true, false]) {
+        await using pair = await openPair(engines, {});
+        pair.call(requestHead(), isWhole);
+        const callee = await pair.callee.nth(0);
+        pair.clientSocket.destroy();
+        assert.equal(await callee.closed(), LOST);
+      }
     });
 
     it("holds the sender back when nobody reads, and goes on when somebody does", async () => {

@@ -29,8 +29,6 @@ export class Http1Sessions<T> implements Disposable {
     // node:http would drop what is above its own limit without a word; the session counts and refuses.
     this.#server.maxHeadersCount = 0;
     this.#server.timeout = 0;
-    // A client that closes its half still waits for its answer. Not in node's types, but as old as node:http.
-    Object.assign(this.#server, { httpAllowHalfOpen: true });
     this.#server.on("request", (request, response) => {
       this.#sessions.get(request.socket)?.onRequest(request, response);
     });

@@ -52,6 +52,8 @@ export class NodeSession<H> implements NodeExchangeOwner {
     socket.once("close", () => {
       this.#socketGone = true;
     });
+    // On a half-open socket node:http2 waits for ever, and does not notice that nobody is there: to it, half closed is gone.
+    socket.once("end", () => socket.destroy());
     h2.once("close", () => this.#end());
     h2.on("goaway", (code) => {
       this.#draining = true;

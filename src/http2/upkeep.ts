@@ -4,6 +4,9 @@ import { Deadline, Deadlines } from "./deadlines.ts";
 import { ErrorCodes } from "./error-code.ts";
 import type { TimerWheel } from "./timer-wheel.ts";
 
+const PROBE = Buffer.from("are you?", "latin1");
+const FIRST_PROBE_MS = 20;
+const PROBE_MS = 1000;
 const KEEPALIVE_PING = Buffer.from("keepaliv", "latin1");
 
 /** What time does to a connection: greetings that do not come, heads that do not end, silence, idleness, stalled output. */
@@ -18,6 +21,7 @@ export class Upkeep {
   #idleMs = 0;
   #stalledMs = 0;
   #isPinging = false;
+  #probes = 0;
 
   constructor(connection: Connection, wheel: TimerWheel) {
     this.#connection = connection;
@@ -56,6 +60,14 @@ export class Upkeep {
     this.#deadlines.set(Deadline.LINGER, timeoutMs);
   }
 
+  /** The peer closed its half: see whether it is there to read. */
+  probe(): void {
+    // The system of a peer that is gone answers one write with a reset of the connection, and the next one fails by it.
+    putPing(this.#connection.output, 0, PROBE);
+    this.#deadlines.set(Deadline.PROBE, this.#probes === 0 ? FIRST_PROBE_MS : PROBE_MS);
+    this.#probes++;
+  }
+
   stop(): void {
     this.#deadlines.stop();
   }
@@ -72,6 +84,9 @@ export class Upkeep {
         return;
       case Deadline.DRAIN:
         connection.finishDrain();
+        return;
+      case Deadline.PROBE:
+        this.probe();
         return;
       case Deadline.LINGER:
         connection.abort();
