@@ -44,6 +44,12 @@ export interface World {
   onHangup(listener: () => void): Disposable;
   /** Called, synchronously, when the process ends without the time to dispose: to kill children. */
   onAbruptEnd(listener: () => void): Disposable;
+  /**
+   * From now on the program outlives its output: what cannot be written (a full disk, a reader that is gone or does not
+   * read) is dropped, and told here in a line, once until it can be written again. Without it, a reader that is gone
+   * ends the program.
+   */
+  onLostOutput(listener: (words: string) => void): Disposable;
   /** From now on, keep this program's compiled code in that folder, for its next start. */
   keepCompiled(folder: string): void;
   readonly nowMs: () => number;

@@ -1,7 +1,7 @@
 import { enableCompileCache } from "node:module";
 import process from "node:process";
-import type { WriteStream } from "node:tty";
-import { INTERRUPTED, type Output, type World } from "./command.ts";
+import { INTERRUPTED, REFUSED, type World } from "./command.ts";
+import { ProcessOutput } from "./process-output.ts";
 
 /**
  * Signals of one kind that come closer together than this are one: at Ctrl-C the terminal signals the whole group, and
@@ -38,21 +38,33 @@ export function processWorld(): World {
     process.stderr.write(`callpath: a bug of callpath: ${error.stack}\n`);
     endAbruptly(1);
   });
-  // `callpath … | head`: the reader has had enough.
-  for (const stream of [process.stdout, process.stderr])
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EPIPE") endAbruptly(0);
-      throw error;
+  const outliving = new Set<(words: string) => void>();
+  const outputOf = (name: "stdout" | "stderr") =>
+    new ProcessOutput(process[name], {
+      name,
+      nowMs: Date.now,
+      mayDrop: () => outliving.size > 0,
+      tell: (words, kind) => {
+        if (outliving.size > 0) for (const listener of outliving) listener(words);
+        // `callpath … | head`: the reader has had enough.
+        else if (kind === "reader is gone") endAbruptly(0);
+        else if (kind === "cannot write") {
+          if (name !== "stderr") stderr.write(`callpath: ${words}\n`);
+          endAbruptly(REFUSED);
+        }
+      },
     });
+  const stderr = outputOf("stderr");
   return {
     cwd: process.cwd(),
     env: process.env,
     stdin: process.stdin,
-    stdout: output(process.stdout),
-    stderr: output(process.stderr),
+    stdout: outputOf("stdout"),
+    stderr,
     signal: abort.signal,
     onHangup: (listener) => registered(hangups, listener),
     onAbruptEnd: (listener) => registered(abruptEnds, listener),
+    onLostOutput: (listener) => registered(outliving, listener),
     keepCompiled: (folder) => void enableCompileCache(folder),
     nowMs: Date.now,
   };
@@ -76,15 +88,7 @@ function followNpm(interrupt: () => void): void {
   timer.unref();
 }
 
-function output(stream: WriteStream): Output {
-  return {
-    write: (text) => void stream.write(text),
-    isTerminal: stream.isTTY === true,
-    columns: stream.columns ?? 80,
-  };
-}
-
-function registered(listeners: Set<() => void>, listener: () => void): Disposable {
+function registered<L>(listeners: Set<L>, listener: L): Disposable {
   listeners.add(listener);
   return { [Symbol.dispose]: () => void listeners.delete(listener) };
 }

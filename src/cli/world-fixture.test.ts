@@ -32,6 +32,7 @@ export function fakeWorld(
       return { [Symbol.dispose]: () => void hangups.delete(listener) };
     },
     onAbruptEnd: () => ({ [Symbol.dispose]() {} }),
+    onLostOutput: () => ({ [Symbol.dispose]() {} }),
     keepCompiled() {},
     nowMs: parts.nowMs ?? Date.now,
     out: out.text,

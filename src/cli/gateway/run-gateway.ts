@@ -33,7 +33,7 @@ export async function runGateway(context: Context<GatewayFlags>): Promise<number
   if (count > 1) {
     const { runWorkers } = await import("./workers/run-workers.ts");
     const loadInput = () => load().config;
-    return runWorkers(context, { count, settings, config, load: loadInput, paths, tokens });
+    return await runWorkers(context, { count, settings, config, load: loadInput, paths, tokens });
   }
   using lines = jsonLines(context.stdout);
   const options: GatewayOptions = {
