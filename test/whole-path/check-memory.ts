@@ -5,8 +5,8 @@ import process from "node:process";
 import { promisify } from "node:util";
 import type { MemoryRun } from "./memory-run.ts";
 
-/** The second ten thousand: what a collection finds may differ by so much, bytes; one call that leaves 50 bytes is more. */
-const NOTHING_BYTES = 500_000;
+/** The second ten thousand: what a collection finds may differ by so much, bytes; 25 bytes a call are more. */
+const NOTHING_BYTES = 250_000;
 
 /** 10,000 calls, and as many again, in a process of their own that has to end by itself. */
 export async function checkMemory(engine: "callpath" | "node"): Promise<void> {
