@@ -48,7 +48,7 @@ export class CallLog {
       traceId,
       path,
       startedAtMs,
-      durationMs: this.#nowMs() - startedAtMs,
+      durationMs: this.#sinceMs(startedAtMs),
       grpcStatus: failure?.code ?? status,
       httpStatus: outcome.status === undefined ? undefined : Number(outcome.status),
       principal: principalOf(claims),
@@ -69,13 +69,18 @@ export class CallLog {
       traceId: traceIdOf(head),
       path: withoutQuery(firstValue(head, ":path") ?? ""),
       startedAtMs,
-      durationMs: this.#nowMs() - startedAtMs,
+      durationMs: this.#sinceMs(startedAtMs),
       grpcStatus: rejection.code,
       httpStatus,
       principal: undefined,
       rejection,
       ...(steps === undefined ? {} : { steps }),
     });
+  }
+
+  /** Not less than nothing: a clock may be set back under a call. */
+  #sinceMs(startedAtMs: number): number {
+    return Math.max(0, this.#nowMs() - startedAtMs);
   }
 }
 
