@@ -17,6 +17,10 @@ import type { PrimaryLink, Start } from "./primary-link.ts";
 export async function serveWorker(world: World, link: PrimaryLink): Promise<number> {
   // Who signals the whole group means the primary, which reloads all workers.
   using _ = world.onHangup(() => {});
+  // Also when nobody reads what it writes: a call matters more than its line.
+  using _lost = world.onLostOutput(
+    (words) => void link.send({ kind: "log", severity: "WARNING", message: words }),
+  );
   const signal = AbortSignal.any([world.signal, link.ended]);
   using lines = jsonLines(world.stdout);
   let running: RunningGateway;
