@@ -43,6 +43,8 @@ export async function runWorkers(
   using keys = sharedKeys(keyServers({ ca, resolve }), { nowMs });
   using minted = tokens === undefined ? undefined : sharedTokens(tokens, { nowMs });
   const say = saidOnce(note, nowMs);
+  // At a second signal workers end too, without the rest of their drain: so this is let go of last.
+  using _ = context.onAbruptEnd(() => pool.kill());
   await using pool = new WorkerPool({
     count,
     settings,
@@ -55,8 +57,6 @@ export async function runWorkers(
     answer: (question) => answer(question, keys, minted),
     nowMs,
   });
-  // A second signal, or stdout gone: workers must not outlive this process for their drain.
-  using _ = context.onAbruptEnd(() => pool.kill());
   try {
     await untilAborted(pool.start(), signal);
   } catch (error) {

@@ -112,12 +112,14 @@ describe("callpath gateway --workers 2", () => {
     const goaway = once(client.session, "goaway");
     running.child.kill("SIGINT");
     await goaway;
+    const sinceMs = performance.now();
     // Two signals within a moment count as one: the terminal's and npm's.
     const again = setInterval(() => running.child.kill("SIGINT"), 50);
     assert.deepEqual((await Promise.all(held.answers)).map(statusOf), [undefined]);
     assert.deepEqual(await closed, [130, null]);
     clearInterval(again);
     for (const pid of await running.pids()) await gone(pid);
+    assert.ok(performance.now() - sinceMs < 5_000, "not when the drain is over");
   });
 });
 
