@@ -1,4 +1,4 @@
-import http2 from "node:http2";
+import type http2 from "node:http2";
 import { ErrorCodes } from "./error-code.ts";
 import {
   type Bytes,
@@ -8,9 +8,9 @@ import {
   LOST,
   type Session,
 } from "./exchange.ts";
-import { type Field, firstValue, type Head } from "./head.ts";
-import { asHpackFields } from "./hpack/encoder.ts";
+import { firstValue, type Head } from "./head.ts";
 import type { Limits } from "./limits.ts";
+import { mayNotPass, toHead, toHeaders } from "./node-heads.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -191,6 +191,10 @@ export class NodeExchange<T> implements Exchange<T> {
     if (!this.#isServer && !this.#headed) return;
     this.#receivedEnd = true;
     const trailers = this.#received;
+    if (this.#isServer && mayNotPass(trailers, this.session.limits)) {
+      this.#fail(ErrorCodes.INTERNAL_ERROR);
+      return;
+    }
     this.#call(() => {
       if (trailers !== undefined) this.#handler.onTrailers(this, trailers);
       else this.#handler.onData(this, NOTHING, true);
@@ -222,33 +226,6 @@ export class NodeExchange<T> implements Exchange<T> {
     this.#stream.resume();
     setImmediate(() => this.conclude(code));
   }
-}
-
-/** node:http2 gives names and values in turn, latin1 as it came. */
-export function toHead(raw: readonly string[]): Head {
-  const head: Field[] = [];
-  for (let at = 0; at + 1 < raw.length; at += 2) {
-    head.push({ name: raw[at] ?? "", value: raw[at + 1] ?? "", sensitive: false });
-  }
-  return head;
-}
-
-/**
- * Equal names keep their order; the order between different names is node:http2's. Throws a TypeError for a field no
- * header may look like: node:http2 sends some of them.
- */
-export function toHeaders(head: Head): http2.OutgoingHttpHeaders {
-  const headers: Record<string, string | string[]> & { [http2.sensitiveHeaders]?: string[] } = {};
-  const sensitive: string[] = [];
-  for (const { name, value, sensitive: isSensitive } of asHpackFields(head)) {
-    const before = headers[name];
-    if (before === undefined) headers[name] = value;
-    else if (typeof before === "string") headers[name] = [before, value];
-    else before.push(value);
-    if (isSensitive) sensitive.push(name);
-  }
-  if (sensitive.length > 0) headers[http2.sensitiveHeaders] = sensitive;
-  return headers as http2.OutgoingHttpHeaders;
 }
 
 /** How a stream of node:http2 ended: its own code, or the connection's end under it. */

@@ -11,7 +11,8 @@ import {
 } from "./exchange.ts";
 import type { Head } from "./head.ts";
 import type { Limits } from "./limits.ts";
-import { NodeExchange, type NodeExchangeOwner, toHead, toHeaders } from "./node-exchange.ts";
+import { NodeExchange, type NodeExchangeOwner } from "./node-exchange.ts";
+import { mayNotPass, toHead, toHeaders } from "./node-heads.ts";
 
 const LAST_STREAM_ID = 2 ** 31 - 1;
 /** How long a peer may take to answer the PING after the first GOAWAY of a drain. */
@@ -138,7 +139,7 @@ export class NodeSession<H> implements NodeExchangeOwner {
   #accept(stream: http2.ServerHttp2Stream, flags: number, raw: readonly string[]): void {
     const head = toHead(raw);
     stream.on("error", () => {});
-    if (this.limits.rejectUnderscores && head.some((field) => field.name.includes("_"))) {
+    if (mayNotPass(head, this.limits)) {
       stream.close(ErrorCodes.INTERNAL_ERROR);
       return;
     }
