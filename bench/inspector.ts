@@ -49,6 +49,20 @@ export class Inspector implements Disposable {
     return at(await this.#ask("Profiler.stop"), "profile");
   }
 
+  /** Sample allocations, also of what is collected soon. */
+  async startAllocations(): Promise<void> {
+    await this.#ask("HeapProfiler.startSampling", {
+      samplingInterval: SAMPLE_EVERY_BYTES,
+      includeObjectsCollectedByMajorGC: true,
+      includeObjectsCollectedByMinorGC: true,
+    });
+  }
+
+  /** The content of a .heapprofile. */
+  async stopAllocations(): Promise<unknown> {
+    return at(await this.#ask("HeapProfiler.stopSampling"), "profile");
+  }
+
   [Symbol.dispose](): void {
     this.#socket.close();
   }
@@ -74,6 +88,7 @@ export class Inspector implements Disposable {
 }
 
 const SAMPLE_EVERY_US = 250;
+const SAMPLE_EVERY_BYTES = 8 * 1024;
 
 function at(value: unknown, key: string): unknown {
   return typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined;

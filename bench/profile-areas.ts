@@ -1,45 +1,83 @@
+/** A function, as V8 names it. */
+interface CallFrame {
+  readonly functionName: string;
+  readonly url: string;
+  readonly lineNumber: number;
+}
+
 /** As much of V8's .cpuprofile as is read here. */
 export interface CpuProfile {
-  readonly nodes: readonly {
-    readonly id: number;
-    readonly callFrame: {
-      readonly functionName: string;
-      readonly url: string;
-      readonly lineNumber: number;
-    };
-  }[];
+  readonly nodes: readonly { readonly id: number; readonly callFrame: CallFrame }[];
   readonly samples: readonly number[];
   /** Microseconds since the sample before. */
   readonly timeDeltas: readonly number[];
 }
 
-export interface TimeOf {
+/** As much of V8's .heapprofile as is read here: a tree, each node with what it allocated itself. */
+export interface AllocationProfile {
+  readonly head: AllocationNode;
+}
+interface AllocationNode {
+  readonly callFrame: CallFrame;
+  /** Bytes. */
+  readonly selfSize: number;
+  readonly children: readonly AllocationNode[];
+}
+
+export interface ShareOf {
   readonly name: string;
-  /** Self time, microseconds. */
-  readonly us: number;
+  /** Microseconds of self time, or bytes. */
+  readonly amount: number;
 }
 
-/** Where the time went, without idle time; both lists longest first. */
+/** What was spent, and by whom; both lists largest first. */
 export interface ProfileDigest {
-  readonly busyUs: number;
-  readonly areas: readonly TimeOf[];
-  readonly functions: readonly TimeOf[];
+  readonly total: number;
+  readonly areas: readonly ShareOf[];
+  readonly functions: readonly ShareOf[];
 }
 
+/** Self time in microseconds, idle time apart. */
 export function digestProfile({ nodes, samples, timeDeltas }: CpuProfile): ProfileDigest {
   const byId = new Map(nodes.map((node) => [node.id, node.callFrame]));
-  const areas = new Map<string, number>();
-  const functions = new Map<string, number>();
-  let busyUs = 0;
+  const sums = new Sums();
   samples.forEach((id, index) => {
     const frame = byId.get(id);
-    if (frame === undefined || frame.functionName === "(idle)") return;
-    const us = Math.max(0, timeDeltas[index] ?? 0);
-    busyUs += us;
-    add(areas, areaOf(frame.functionName, frame.url), us);
-    add(functions, nameOf(frame), us);
+    if (frame !== undefined && frame.functionName !== "(idle)")
+      sums.add(frame, Math.max(0, timeDeltas[index] ?? 0));
   });
-  return { busyUs, areas: longestFirst(areas), functions: longestFirst(functions) };
+  return sums.digest();
+}
+
+/** Allocated bytes. */
+export function digestAllocations({ head }: AllocationProfile): ProfileDigest {
+  const sums = new Sums();
+  const walk = ({ callFrame, selfSize, children }: AllocationNode) => {
+    if (selfSize > 0) sums.add(callFrame, selfSize);
+    for (const child of children) walk(child);
+  };
+  walk(head);
+  return sums.digest();
+}
+
+class Sums {
+  readonly #areas = new Map<string, number>();
+  readonly #functions = new Map<string, number>();
+  #total = 0;
+
+  add(frame: CallFrame, amount: number): void {
+    this.#total += amount;
+    add(this.#areas, areaOf(frame), amount);
+    add(this.#functions, nameOf(frame), amount);
+  }
+
+  digest(): ProfileDigest {
+    return {
+      total: this.#total,
+      areas: largestFirst(this.#areas),
+      functions: largestFirst(this.#functions),
+    };
+  }
 }
 
 /** First match wins. */
@@ -55,7 +93,7 @@ const areasByPath: readonly (readonly [RegExp, string])[] = [
   [/node_modules/, "packages"],
 ];
 
-function areaOf(functionName: string, url: string): string {
+function areaOf({ functionName, url }: CallFrame): string {
   if (functionName === "(garbage collector)") return "garbage collection";
   if (functionName === "(program)") return "V8, libuv, OpenSSL, system calls";
   const found = areasByPath.find(([path]) => path.test(url));
@@ -63,31 +101,35 @@ function areaOf(functionName: string, url: string): string {
   return found?.[1] ?? (url === "" ? "builtins and bindings (writev, Map, …)" : "other");
 }
 
-function nameOf({
-  functionName,
-  url,
-  lineNumber,
-}: CpuProfile["nodes"][number]["callFrame"]): string {
+function nameOf({ functionName, url, lineNumber }: CallFrame): string {
   const name = functionName === "" ? "(anonymous)" : functionName;
   if (url === "") return name;
   const file = /\/((?:src|node_modules)\/.*)$/.exec(url)?.[1] ?? url;
   return `${name} ${file}:${lineNumber + 1}`;
 }
 
-function add(sums: Map<string, number>, name: string, us: number): void {
-  sums.set(name, (sums.get(name) ?? 0) + us);
+function add(sums: Map<string, number>, name: string, amount: number): void {
+  sums.set(name, (sums.get(name) ?? 0) + amount);
 }
 
-function longestFirst(sums: ReadonlyMap<string, number>): TimeOf[] {
-  return [...sums].map(([name, us]) => ({ name, us })).sort((a, b) => b.us - a.us);
+function largestFirst(sums: ReadonlyMap<string, number>): ShareOf[] {
+  return [...sums].map(([name, amount]) => ({ name, amount })).sort((a, b) => b.amount - a.amount);
 }
 
-/** Throws an Error when it is no profile. */
+/** Throws an Error when it is no CPU profile. */
 export function asCpuProfile(value: unknown): CpuProfile {
-  const isOne =
-    typeof value === "object" &&
-    value !== null &&
-    ["nodes", "samples", "timeDeltas"].every((key) => Array.isArray(Reflect.get(value, key)));
-  if (!isOne) throw new Error("the inspector gave no profile");
+  const isOne = ["nodes", "samples", "timeDeltas"].every((key) => Array.isArray(at(value, key)));
+  if (!isOne) throw new Error("the inspector gave no CPU profile");
   return value as CpuProfile;
+}
+
+/** Throws an Error when it is no profile of allocations. */
+export function asAllocationProfile(value: unknown): AllocationProfile {
+  if (!Array.isArray(at(at(value, "head"), "children")))
+    throw new Error("the inspector gave no profile of allocations");
+  return value as AllocationProfile;
+}
+
+function at(value: unknown, key: string): unknown {
+  return typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined;
 }

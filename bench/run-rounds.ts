@@ -5,6 +5,7 @@ import type { Surroundings } from "./surroundings.ts";
 import { startTarget } from "./targets/start-target.ts";
 import type { Target, TargetName } from "./targets/target.ts";
 import type { Workload } from "./workload.ts";
+import { warmingUp } from "./workloads.ts";
 
 export interface RoundsOptions {
   readonly workloads: readonly Workload[];
@@ -15,8 +16,8 @@ export interface RoundsOptions {
   readonly progress: (line: string) => void;
 }
 
-/** Before the first round each target has seen each workload for so long: code is compiled, connections are open. */
-const WARM_UP_PART = 0.7;
+/** Before the first round each target has seen each workload for a part of a measurement. */
+const WARM_UP_PART = 0.5;
 
 /** Every workload on every target in every round; the order of the targets turns from round to round. */
 export async function runRounds(
@@ -33,6 +34,7 @@ export async function runRounds(
     progress(`starting ${name}${tls ? " with TLS" : ""}`);
     const target = targets.use(await startTarget(around, name, tls));
     started.set(key, target);
+    await runLoad({ around, target, workload: warmingUp({ tls }), signal, seconds: seconds * 2 });
     return target;
   };
   const samples = new Map<string, Sample[]>();
