@@ -75,6 +75,11 @@ export class UpstreamPool implements AsyncDisposable {
     return this.#sessions;
   }
 
+  /** Connections that are not up yet. */
+  get connecting(): number {
+    return this.#connecting;
+  }
+
   /** A session with room for one more exchange; undefined: `wait`. */
   pick(): Session | undefined {
     // Who waits was first.

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import net from "node:net";
-import type { Engine, Exchange, Session } from "../../src/http2/exchange.ts";
+import type { Engine, Exchange, Session, SessionHandler } from "../../src/http2/exchange.ts";
 import type { Head } from "../../src/http2/head.ts";
 import { defaultLimits, type Limits } from "../../src/http2/limits.ts";
 import { type Behaviour, Recorder, Seen } from "./recorder.ts";
@@ -20,7 +20,7 @@ export interface Pair extends AsyncDisposable {
 }
 
 /** Connects two engines over 127.0.0.1. Resolves when the client may start calls. */
-export async function openPair(
+export function openPair(
   engines: { readonly server: Engine; readonly client: Engine },
   server: Behaviour,
   options: {
@@ -30,6 +30,32 @@ export async function openPair(
   } = {},
 ): Promise<Pair> {
   const callee = new Recorder(server);
+  return connectPair(engines, callee, callee, options);
+}
+
+/** The same, with a server's own handler, of which only the end is recorded. */
+export function openPairTo<T>(
+  engines: { readonly server: Engine; readonly client: Engine },
+  handler: SessionHandler<T>,
+  client: Behaviour = {},
+): Promise<Pair> {
+  const callee = new Recorder();
+  const ending: SessionHandler<T> = {
+    ...handler,
+    onEnd(session, code) {
+      handler.onEnd(session, code);
+      callee.onEnd(session, code);
+    },
+  };
+  return connectPair(engines, ending, callee, { client });
+}
+
+async function connectPair<T>(
+  engines: { readonly server: Engine; readonly client: Engine },
+  handler: SessionHandler<T>,
+  callee: Recorder,
+  options: NonNullable<Parameters<typeof openPair>[2]>,
+): Promise<Pair> {
   const ready = Promise.withResolvers<void>();
   const { onCapacity, ...behaviour } = options.client ?? {};
   const caller = new Recorder({
@@ -50,7 +76,7 @@ export async function openPair(
     serverSocket,
     undefined,
     { ...defaultLimits, ...options.serverLimits },
-    callee,
+    handler,
   );
   const clientSession = engines.client.connect(
     clientSocket,
