@@ -1,7 +1,10 @@
 import type { H2Exchange } from "./h2-exchange.ts";
 
-/** How many of the exchanges that we reset are remembered, to ignore what the peer had sent before it knew. */
-const REMEMBERED_RESETS = 256;
+/**
+ * How many of the exchanges that we reset are remembered, to ignore what the peer had sent before it knew: as many as are
+ * open at once, for a service that goes away ends all of them at once.
+ */
+const REMEMBERED_RESETS = 1024;
 
 /** The exchanges of one connection, and what is known of those that are over. */
 export class ExchangeTable {

@@ -15,6 +15,8 @@ export function applySettings(
     maxStreams: number;
   },
 ): number | undefined {
+  const { send } = peer;
+  let { initialWindow } = send;
   for (; at < end; at += 6) {
     const value = payload.readUInt32BE(at + 2);
     switch (payload.readUInt16BE(at)) {
@@ -28,22 +30,24 @@ export function applySettings(
       case Setting.MAX_CONCURRENT_STREAMS:
         peer.maxStreams = value;
         break;
-      case Setting.INITIAL_WINDOW_SIZE: {
+      case Setting.INITIAL_WINDOW_SIZE:
         if (value > LARGEST_WINDOW) return ErrorCodes.FLOW_CONTROL_ERROR;
-        const more = value - peer.send.initialWindow;
-        peer.send.initialWindow = value;
-        for (const exchange of peer.exchanges) {
-          exchange.sendWindow += more;
-          if (exchange.sendWindow > LARGEST_WINDOW) return ErrorCodes.FLOW_CONTROL_ERROR;
-        }
-        if (more > 0) for (const exchange of peer.exchanges) peer.send.resumeOne(exchange);
+        initialWindow = value;
         break;
-      }
       case Setting.MAX_FRAME_SIZE:
         if (value < FRAME_BYTES || value > LARGEST_FRAME_BYTES) return ErrorCodes.PROTOCOL_ERROR;
         break;
       default: // unknown settings mean nothing (RFC 9113, 6.5.2)
     }
   }
+  // Once a frame: what it costs grows with the exchanges, and a frame may name it thousands of times.
+  const more = initialWindow - send.initialWindow;
+  send.initialWindow = initialWindow;
+  if (more === 0) return undefined;
+  for (const exchange of peer.exchanges) {
+    exchange.sendWindow += more;
+    if (exchange.sendWindow > LARGEST_WINDOW) return ErrorCodes.FLOW_CONTROL_ERROR;
+  }
+  if (more > 0) for (const exchange of peer.exchanges) send.resumeOne(exchange);
   return undefined;
 }

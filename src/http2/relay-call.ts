@@ -200,7 +200,7 @@ export class RelayCall<C> implements WheelTask, SessionWaiter {
 
   onTimer(): void {
     const { wheel } = this.#core;
-    const { idleMs = Number.POSITIVE_INFINITY } = this.#target;
+    const { deadlineMs, idleMs = this.#answerEnded ? deadlineMs : undefined } = this.#target;
     const nowMs = wheel.nowMs;
     if (this.#answerEnded && this.#deadlineAtMs !== Number.POSITIVE_INFINITY) {
       // The upstream met the deadline; now only a caller that does not read can hold the call.
@@ -209,7 +209,7 @@ export class RelayCall<C> implements WheelTask, SessionWaiter {
       this.#movedAtMs = nowMs;
     }
     const silentUntilMs = this.#watchesSilence
-      ? this.#movedAtMs + idleMs
+      ? this.#movedAtMs + (idleMs ?? Number.POSITIVE_INFINITY)
       : Number.POSITIVE_INFINITY;
     if (nowMs >= this.#deadlineAtMs) this.#fail({ kind: "deadline" });
     else if (nowMs >= silentUntilMs) this.#fail({ kind: "idle", requestEnded: this.#requestEnded });

@@ -20,6 +20,7 @@ export class Upkeep {
   #started = -1;
   #idleMs = 0;
   #stalledMs = 0;
+  #silentMs = 0;
   #isPinging = false;
   #probes = 0;
 
@@ -28,8 +29,8 @@ export class Upkeep {
     this.#deadlines = new Deadlines(wheel, (deadline) => this.#onDue(deadline));
     const { limits, isServer } = connection;
     const quietMs = isServer ? limits.idleMs : limits.keepaliveMs;
-    // Idleness and stalls are found up to a quarter late; silence begins at a look.
-    this.#lookMs = Math.min(isServer ? quietMs / 4 : quietMs, limits.stallMs / 4);
+    // Idleness, stalls and silence are found up to a quarter late.
+    this.#lookMs = Math.min(quietMs, limits.stallMs) / 4;
     this.#deadlines.set(Deadline.GREETING, limits.prefaceMs);
     this.#deadlines.set(Deadline.ACK, limits.settingsAckMs);
     this.#deadlines.set(Deadline.LOOK, this.#lookMs);
@@ -117,8 +118,11 @@ export class Upkeep {
     this.#frames = connection.frames;
     if (connection.isServer || !isSilent) {
       this.#isPinging = false;
+      this.#silentMs = 0;
       return this.#lookMs;
     }
+    this.#silentMs += this.#lookMs;
+    if (!this.#isPinging && this.#silentMs < connection.limits.keepaliveMs) return this.#lookMs;
     if (this.#isPinging) {
       connection.abort();
       return this.#lookMs;
