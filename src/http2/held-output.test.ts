@@ -79,6 +79,51 @@ describe("what is received and not read", () => {
   });
 });
 
+describe("trailers that no header may look like", () => {
+  it("end their exchange also where data waits before them, and nothing else", async () => {
+    await using pair = await openPair(
+      { server: callpathEngine, client: callpathEngine },
+      {
+        onHead: (exchange) => {
+          exchange.head(OK, false);
+          exchange.data(Buffer.alloc(600_000), false);
+          exchange.head([{ name: "Not A Name", value: "1", sensitive: false }], true);
+        },
+      },
+    );
+    const { seen } = pair.call(requestHead(), true);
+    assert.equal(await seen.closed(), ErrorCodes.INTERNAL_ERROR);
+  });
+});
+
+describe("limits.engineHeldBytes", () => {
+  it("binds also where each connection holds less than its own window", async () => {
+    const engine = createEngine();
+    const limits = { engineHeldBytes: 500_000, streamWindow: 100_000, sessionWindow: 8_000_000 };
+    const onHead = (exchange: { head: (head: typeof OK, end: boolean) => void }) =>
+      exchange.head(OK, false);
+    const pairs = await Promise.all(
+      [1, 2, 3, 4].map(() =>
+        openPair(
+          { server: engine, client: callpathEngine },
+          { onHead, reads: false },
+          { serverLimits: limits },
+        ),
+      ),
+    );
+    const calls = pairs.flatMap((pair) =>
+      [1, 2, 3].map(() => {
+        const { exchange, seen } = pair.call(requestHead(), false);
+        exchange.data(Buffer.alloc(90_000), false);
+        return seen;
+      }),
+    );
+    await Promise.any(calls.map((seen) => seen.closed()));
+    assert.ok(calls.some(({ code }) => code === ErrorCodes.ENHANCE_YOUR_CALM));
+    for (const pair of pairs) await pair[Symbol.asyncDispose]();
+  });
+});
+
 describe("output that nobody reads", () => {
   it("limits.outputBytes: data waits in the exchanges when the socket takes no more", async () => {
     await using attacked = await startAttacked({ outputBytes: 100_000 });

@@ -59,7 +59,10 @@ export interface Limits {
   readonly stallMs: number;
   /** From our SETTINGS until their acknowledgement, milliseconds. Against: peers that never agree to our limits. */
   readonly settingsAckMs: number;
-  /** Received bytes all connections of an engine may hold unread. Against: many connections at their own limit. */
+  /**
+   * Received bytes all connections of an engine may hold unread; beyond, a connection may hold one exchange's window.
+   * Against: many connections below their own limit.
+   */
   readonly engineHeldBytes: number;
   /** Client: silence on a connection with exchanges until a PING asks whether the peer lives (LM-3), milliseconds. */
   readonly keepaliveMs: number;

@@ -26,6 +26,8 @@ export class ReceiveSide {
   /** Arrived, not told to the peer yet. */
   #arrived = 0;
   #held = 0;
+  /** What it may hold also while all connections together hold too much: one exchange's worth, so that few who hold much end no other's calls. */
+  readonly #share: number;
 
   /** Arrived, not told to the peer yet: at rest, what is missing of the window. */
   get owed(): number {
@@ -42,6 +44,7 @@ export class ReceiveSide {
     this.#turn = turn;
     this.#owner = owner;
     this.initialWindow = Math.max(INITIAL_WINDOW, limits.streamWindow);
+    this.#share = Math.min(limits.streamWindow, limits.sessionWindow);
   }
 
   /** Opens the connection's window to its full size. */
@@ -82,7 +85,7 @@ export class ReceiveSide {
     this.#turn.held += bytes;
     if (
       this.#held > this.#limits.heldBytes ||
-      (this.#turn.held > this.#limits.engineHeldBytes && this.#held > this.#limits.sessionWindow)
+      (this.#turn.held > this.#limits.engineHeldBytes && this.#held > this.#share)
     ) {
       this.#relieve();
     }

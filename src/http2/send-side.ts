@@ -64,7 +64,8 @@ export class SendSide {
   /** Trailers, behind what is queued. */
   trailers(exchange: H2Exchange, head: Head): void {
     if (exchange.queue === undefined) this.head(exchange, head, true);
-    else exchange.queue.trailers = head;
+    // Now, where the caller hears of it: when they leave nobody is there to.
+    else exchange.queue.trailers = asHpackFields(head);
   }
 
   /** DATA. False: not all of it could leave. */
