@@ -5,7 +5,7 @@ import type { ErrorCode } from "./exchange.ts";
 import type { FrameSink } from "./frame-reader.ts";
 import { Flag, FrameType, LARGEST_WINDOW } from "./frames.ts";
 import { type H2Exchange, State } from "./h2-exchange.ts";
-import { type BlockFault, type HeaderBlock, HeaderBlocks } from "./header-blocks.ts";
+import { type BlockFault, HeaderBlocks } from "./header-blocks.ts";
 import { Decoder } from "./hpack/decoder.ts";
 import type { HeaderList } from "./hpack/header-list.ts";
 import { HpackError } from "./hpack/hpack-error.ts";
@@ -157,10 +157,10 @@ export class Incoming implements FrameSink {
     return false;
   }
 
-  #onBlock(block: HeaderBlock | BlockFault | undefined): void {
+  #onBlock(block: BlockFault | "open" | "whole"): void {
     const connection = this.#connection;
     switch (block) {
-      case undefined:
+      case "open":
         connection.watchHead();
         return;
       case "padding":
@@ -175,16 +175,18 @@ export class Incoming implements FrameSink {
         return;
       default:
     }
+    const blocks = this.#blocks;
     let list: HeaderList;
     try {
-      list = this.#decoder.decode(block.bytes, block.at, block.end);
+      list = this.#decoder.decode(blocks.bytes, blocks.at, blocks.end);
     } catch (error) {
       if (!(error instanceof HpackError)) throw error;
       connection.fail(ErrorCodes.COMPRESSION_ERROR, error.message);
       return;
     }
-    if (block.isSelfDependent) list.isMalformed = true;
-    connection.onHeaders(block.id, list, block.ends);
+    blocks.forget();
+    if (blocks.isSelfDependent) list.isMalformed = true;
+    connection.onHeaders(blocks.id, list, blocks.ends);
   }
 
   #onPriority(id: number, payload: Buffer, at: number, end: number): void {

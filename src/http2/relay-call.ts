@@ -9,6 +9,7 @@ import {
   type Session,
 } from "./exchange.ts";
 import { firstValue, type Head } from "./head.ts";
+import { KeptRequest } from "./kept-request.ts";
 import type { RelayFailure, RelayOutcome, RelayPolicy, RelayTarget } from "./relay-policy.ts";
 import type { TimerWheel, WheelTask } from "./timer-wheel.ts";
 
@@ -34,8 +35,7 @@ export class RelayCall<C> implements WheelTask, SessionWaiter {
   readonly #target: RelayTarget;
   #up: Exchange<RelayCall<C>> | undefined = undefined;
   /** The request so far, while it may have to be sent (again). */
-  #kept: Bytes[] | undefined = [];
-  #keptBytes = 0;
+  #kept: KeptRequest | undefined = new KeptRequest();
   #requestEnded: boolean;
   #trailers: Head | undefined = undefined;
   /** Received from the caller and not taken by the upstream yet; the other way round. */
@@ -88,23 +88,19 @@ export class RelayCall<C> implements WheelTask, SessionWaiter {
   }
 
   onSession(session: Session): void {
-    const kept = this.#kept ?? [];
+    const kept = this.#kept;
     const ended = this.#requestEnded && this.#trailers === undefined;
-    const isBare = ended && kept.length === 0;
+    const isBare = ended && (kept === undefined || kept.bytes === 0);
     const up = session.start(this.#target.head, isBare, this.#core.upstream, this);
     if (up === undefined) {
       this.#target.pool.wait(this);
       return;
     }
     this.#up = up;
-    let hasLeft = true;
-    for (let at = 0; at < kept.length; at++) {
-      const bytes = kept[at];
-      if (bytes !== undefined) hasLeft = up.data(bytes, ended && at === kept.length - 1);
-    }
+    const hasLeft = kept === undefined || kept.sendTo(up, ended);
     if (this.#trailers !== undefined) up.head(this.#trailers, true);
     if (hasLeft) this.onUpDrain();
-    if (this.#keptBytes > this.#core.replayBytes) this.#kept = undefined;
+    if (kept !== undefined && kept.bytes > this.#core.replayBytes) this.#kept = undefined;
   }
 
   onNoSession(kind: "unreachable" | "overflow", detail: string): void {
@@ -229,11 +225,11 @@ export class RelayCall<C> implements WheelTask, SessionWaiter {
   }
 
   #keep(bytes: Bytes): void {
-    if (this.#kept === undefined || bytes.length === 0) return;
-    this.#keptBytes += bytes.length;
-    if (this.#up !== undefined && this.#keptBytes > this.#core.replayBytes) this.#kept = undefined;
-    // A small view would hold all of the buffer that it was read into.
-    else this.#kept.push(bytes.length * 4 < bytes.buffer.byteLength ? bytes.slice() : bytes);
+    const kept = this.#kept;
+    if (kept === undefined) return;
+    const isTooMuch = kept.bytes + bytes.length > this.#core.replayBytes;
+    if (isTooMuch && this.#up !== undefined) this.#kept = undefined;
+    else kept.add(bytes);
   }
 
   #mayRetry(): boolean {

@@ -20,7 +20,7 @@ export interface DecoderLimits {
  * before, give the same HpackField. Nothing of it outlives the connection.
  */
 export class Decoder {
-  readonly #limits: DecoderLimits;
+  readonly #list: HeaderList;
   /** The dynamic table, newest last. */
   readonly #table: HpackField[] = [];
   #tableBytes = 0;
@@ -31,15 +31,16 @@ export class Decoder {
   #at = 0;
 
   constructor(limits: DecoderLimits) {
-    this.#limits = limits;
+    this.#list = new HeaderList(limits.headerBytes, limits.headerFields);
   }
 
   /**
    * Decodes one whole header block. Every block must pass here, also of requests that are refused: it may change the
-   * table. Throws an HpackError when the block cannot be decoded.
+   * table. The list is valid until the next block. Throws an HpackError when the block cannot be decoded.
    */
   decode(source: Buffer, at: number, end: number): HeaderList {
-    const list = new HeaderList(this.#limits.headerBytes, this.#limits.headerFields);
+    const list = this.#list;
+    list.clear();
     let mayResize = true;
     while (at < end) {
       const first = source[at] ?? 0;

@@ -4,9 +4,9 @@ import { FIELD_OVERHEAD, type HpackField } from "./hpack-field.ts";
 /** A pseudo-header as a bit of `HeaderList.pseudo`: 1 << (kind - 1). */
 export const Pseudo = { METHOD: 1, SCHEME: 2, PATH: 4, AUTHORITY: 8, STATUS: 16 } as const;
 
-/** One decoded header block, with what the rules need to know of it. */
+/** A decoded header block, with what the rules need to know of it. One object serves all blocks of a connection in turn. */
 export class HeaderList {
-  readonly fields: HpackField[] = [];
+  readonly #collected: HpackField[] = [];
   /** As RFC 9113 counts, also what was not kept. */
   bytes = 0;
   count = 0;
@@ -30,6 +30,27 @@ export class HeaderList {
     this.#maxFields = maxFields;
   }
 
+  /** Ready for the next block. */
+  clear(): void {
+    this.#collected.length = 0;
+    this.bytes = 0;
+    this.count = 0;
+    this.isTooLarge = false;
+    this.isMalformed = false;
+    this.hasUnderscore = false;
+    this.pseudo = 0;
+    this.contentLength = -1;
+    this.status = "";
+    this.#hasRegular = false;
+    this.#authority = undefined;
+    this.#host = undefined;
+  }
+
+  /** The fields in the order they came, in an array of their own. */
+  get fields(): readonly HpackField[] {
+    return this.#collected.slice();
+  }
+
   /** Whether a string of so many coded bytes still fits. Asked before it is expanded: it never gets shorter than 4/15. */
   hasRoomFor(codedBytes: number): boolean {
     return (
@@ -47,7 +68,7 @@ export class HeaderList {
     this.count++;
     if (this.bytes > this.#maxBytes || this.count > this.#maxFields) this.isTooLarge = true;
     if (this.isTooLarge) return;
-    this.fields.push(field);
+    this.#collected.push(field);
     const { kind, hasUnderscore } = field.known;
     if (field.isMalformed) this.isMalformed = true;
     if (hasUnderscore) this.hasUnderscore = true;
