@@ -1,9 +1,11 @@
-/** `npm run bench -- --area gateway`: the gateway beside Envoy and nginx, in turn, on this machine. */
+/** `npm run bench`: the gateway beside Envoy and nginx, in turn, on this machine; or under attack (`--area attacks`). */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
+import { attacksJson } from "./attacks/report.ts";
+import { runAttacks } from "./attacks/run-attacks.ts";
 import { chooseCores } from "./cores.ts";
 import { measureMemory } from "./memory.ts";
 import { type BenchOptions, parseOptions, usage } from "./parse-options.ts";
@@ -22,6 +24,8 @@ import { chooseWorkloads } from "./workloads.ts";
 const root = resolve(import.meta.dirname, "..");
 /** Of runs that are no whole ones; not in git. */
 const scratch = join(root, ".callpath/bench");
+/** Of whole runs. */
+const results = join(root, "bench/results");
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -52,6 +56,10 @@ async function main(args: readonly string[]): Promise<number> {
 async function run(options: BenchOptions, signal: AbortSignal): Promise<void> {
   if (process.platform !== "linux") throw new Error("CPU time is read from /proc: Linux only");
   mkdirSync(scratch, { recursive: true });
+  if (options.area === "attacks") {
+    await attack(options, signal);
+    return;
+  }
   const workloads = chooseWorkloads(options);
   const wantsMemory = options.only.length === 0 || options.only.includes("memory");
   if (workloads.length === 0 && !wantsMemory)
@@ -85,7 +93,7 @@ async function run(options: BenchOptions, signal: AbortSignal): Promise<void> {
   };
   const name = options.all ? "gateway-all" : "gateway";
   const isWhole = options.only.length === 0 && !options.quick;
-  const folder = isWhole ? join(root, "bench/results") : scratch;
+  const folder = isWhole ? results : scratch;
   const json = save(folder, `${name}.json`, resultsJson(result));
   const svg = save(folder, `${name}.svg`, chart(result));
   console.log(`${json}\n${svg}\n${Math.round((Date.now() - beganAtMs) / 1000)} s`);
@@ -104,6 +112,22 @@ async function profile(
     progress("");
     console.log(`${profileReport(workload, result)}\n`);
   }
+}
+
+/** Every attack, on ours and on Envoy. */
+async function attack({ only, quick, seconds }: BenchOptions, signal: AbortSignal): Promise<void> {
+  const peers = await findBenchPeers();
+  const cores = chooseCores(availableParallelism(), process.env.PATH ?? "");
+  const beganAtMs = Date.now();
+  await using around = await Surroundings.start(peers, cores, beganAtMs);
+  const machine = describeMachine(peers);
+  console.log(`${about(machine)}\n`);
+  const print = (text: string) => console.log(text);
+  const figures = await runAttacks(around, { only, seconds, signal, progress, print });
+  const isWhole = only.length === 0 && !quick;
+  const at = new Date(beganAtMs).toISOString();
+  const json = attacksJson({ at, machine, seconds, figures });
+  console.log(save(isWhole ? results : scratch, "attacks.json", json));
 }
 
 function about({ cpu, cores, memoryGb, kernel, versions, commit }: Machine): string {

@@ -9,8 +9,13 @@ describe("parseOptions", () => {
     assert.equal(parseOptions(["--quick", "--rounds", "7"]).rounds, 7);
   });
 
+  it("attacks for four seconds each, and never for more than ten", () => {
+    assert.partialDeepStrictEqual(parseOptions(["--area", "attacks"]), { seconds: 4 });
+    assert.throws(() => parseOptions(["--area", "attacks", "--seconds", "11"]), /from 0\.2 to 10/);
+  });
+
   for (const [args, words] of [
-    [["--area", "moon"], /--area moon: write gateway/],
+    [["--area", "moon"], /--area moon: write gateway or attacks/],
     [["--rounds", "0"], /--rounds 0: write a number from 1/],
     [["--rounds", "1.5"], /--rounds 1\.5/],
     [["--seconds", "x"], /--seconds x/],

@@ -2,6 +2,8 @@ import { parseArgs } from "node:util";
 
 /** What `npm run bench -- …` was asked for. */
 export interface BenchOptions {
+  /** The gateway beside its peers, or beside Envoy under attack. */
+  readonly area: "gateway" | "attacks";
   /** Every workload that there is, not the table's alone. */
   readonly all: boolean;
   /** Two short rounds of our targets and of the peers that a goal names. */
@@ -19,12 +21,13 @@ export interface BenchOptions {
 
 export const usage = `npm run bench -- --area gateway [flags]
 
-  --area gateway     what is measured (the only one there is)
+  --area gateway     what a call costs, beside other gateways
+  --area attacks     what a well-behaved client sees while the gateway, and Envoy, is attacked; under 6 minutes
   --quick            two short rounds, only the peers that a goal names; under 2 minutes
   --all              every kind of RPC x in flight x connections x h2c and TLS
   --rounds N         rounds, all targets in turn in each; default 5 (--quick: 2)
-  --seconds S        length of one measurement; default 1.4 (--quick: 0.8)
-  --only NAME        workloads whose name contains NAME, or memory; may be repeated
+  --seconds S        length of one measurement; default 1.4 (--quick: 0.8); of one attack 4 (2), at most 10
+  --only NAME        workloads whose name contains NAME, or memory; attacks likewise; may be repeated
   --profile          where the gateway's own time goes, by area and by function
   --engine node      with --profile: the gateway on node:http2
 
@@ -48,10 +51,14 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     },
   });
   const { area, all, quick, profile, only, engine, help } = values;
-  if (area !== "gateway") throw new Error(`--area ${area}: write gateway`);
+  if (area !== "gateway" && area !== "attacks")
+    throw new Error(`--area ${area}: write gateway or attacks`);
   if (engine !== "callpath" && engine !== "node")
     throw new Error(`--engine ${engine}: write callpath or node`);
+  const isAttack = area === "attacks";
+  const usualS = isAttack ? (quick ? "2" : "4") : quick ? "0.8" : "1.4";
   return {
+    area,
     all,
     quick,
     profile,
@@ -59,7 +66,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     engine,
     help,
     rounds: numberIn("rounds", values.rounds ?? (quick ? "2" : "5"), 1, 100),
-    seconds: numberIn("seconds", values.seconds ?? (quick ? "0.8" : "1.4"), 0.2, 60),
+    seconds: numberIn("seconds", values.seconds ?? usualS, 0.2, isAttack ? 10 : 60),
   };
 }
 
