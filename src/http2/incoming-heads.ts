@@ -33,14 +33,14 @@ export function onRequestHeaders(
     return;
   }
   const code = requestFault(list, ends, limits.rejectUnderscores);
-  if (code !== undefined) connection.failStream(id, code);
+  if (code !== undefined) connection.life.refuse(id, code);
   else if (exchanges.size >= limits.streams) {
-    connection.failStream(id, ErrorCodes.REFUSED_STREAM);
+    connection.life.refuse(id, ErrorCodes.REFUSED_STREAM);
   } else {
     const exchange = connection.accept(id);
     exchange.announced = list.contentLength;
     if (ends) exchange.state |= State.RECEIVED_END;
-    connection.onHead(exchange, list.fields, ends);
+    connection.life.onHead(exchange, list.fields, ends);
   }
 }
 
@@ -63,31 +63,31 @@ export function onAnswerHeaders(
     return;
   }
   if (list.isTooLarge) {
-    connection.failExchange(exchange, ErrorCodes.ENHANCE_YOUR_CALM);
+    connection.life.refuse(exchange.id, ErrorCodes.ENHANCE_YOUR_CALM);
     return;
   }
   const isInformational = list.status.startsWith("1");
   const mayBe = isInformational ? !ends && list.status !== "101" : true;
   if (!list.isAnswer || !mayBe) {
-    connection.failExchange(exchange, ErrorCodes.PROTOCOL_ERROR);
+    connection.life.refuse(exchange.id, ErrorCodes.PROTOCOL_ERROR);
     return;
   }
   if (isInformational) {
     exchange.informational++;
     if (exchange.informational > limits.informational) {
-      connection.failExchange(exchange, ErrorCodes.ENHANCE_YOUR_CALM);
-    } else connection.onHead(exchange, list.fields, false);
+      connection.life.refuse(exchange.id, ErrorCodes.ENHANCE_YOUR_CALM);
+    } else connection.life.onHead(exchange, list.fields, false);
     return;
   }
   exchange.state |= State.HEADED;
   const hasBody = !exchange.is(State.HEAD_ONLY) && list.status !== "204" && list.status !== "304";
   if (hasBody) exchange.announced = list.contentLength;
   if (ends && !announce(exchange, 0, true)) {
-    connection.failExchange(exchange, ErrorCodes.PROTOCOL_ERROR);
+    connection.life.refuse(exchange.id, ErrorCodes.PROTOCOL_ERROR);
     return;
   }
   if (ends) exchange.state |= State.RECEIVED_END;
-  connection.onHead(exchange, list.fields, ends);
+  connection.life.onHead(exchange, list.fields, ends);
 }
 
 function onTrailers(
@@ -105,11 +105,11 @@ function onTrailers(
         connection.isServer && connection.limits.rejectUnderscores,
       );
   if (code !== undefined) {
-    connection.failExchange(exchange, code);
+    connection.life.refuse(exchange.id, code);
     return;
   }
   exchange.state |= State.RECEIVED_END;
-  connection.onTrailers(exchange, list.fields);
+  connection.life.onTrailers(exchange, list.fields);
 }
 
 function requestFault(

@@ -104,19 +104,19 @@ export class Incoming implements FrameSink {
       return;
     }
     if (exchange.is(State.RECEIVED_END)) {
-      connection.failExchange(exchange, ErrorCodes.STREAM_CLOSED);
+      connection.life.refuse(exchange.id, ErrorCodes.STREAM_CLOSED);
       return;
     }
     exchange.receiveWindow -= length;
     if (exchange.receiveWindow < 0) {
-      connection.failExchange(exchange, ErrorCodes.FLOW_CONTROL_ERROR);
+      connection.life.refuse(exchange.id, ErrorCodes.FLOW_CONTROL_ERROR);
       return;
     }
     if (length > body) receive.creditExchange(exchange, length - body);
     // Data before the answer's head, or other than content-length said.
     const isEarly = !connection.isServer && !exchange.is(State.HEADED);
     if (isEarly || !announce(exchange, body, ends)) {
-      connection.failExchange(exchange, ErrorCodes.PROTOCOL_ERROR);
+      connection.life.refuse(exchange.id, ErrorCodes.PROTOCOL_ERROR);
       return;
     }
     this.#exchange = exchange;
@@ -135,7 +135,7 @@ export class Incoming implements FrameSink {
     if (exchange.is(State.STOPPING)) return;
     if (!isEmpty) this.#connection.receive.hold(exchange, end - at);
     if (exchange.is(State.OVER)) return; // it held too much
-    this.#connection.onData(exchange, isEmpty ? NOTHING : source.subarray(at, end), ends);
+    this.#connection.life.onData(exchange, isEmpty ? NOTHING : source.subarray(at, end), ends);
   }
 
   #isExpected(type: number, id: number): boolean {
@@ -194,7 +194,7 @@ export class Incoming implements FrameSink {
     const isShort = end - at !== 5;
     if (!isShort && (payload.readUInt32BE(at) & 0x7fffffff) !== id) return;
     // Priorities are not used; only their form is checked.
-    this.#connection.failStream(
+    this.#connection.life.refuse(
       id,
       isShort ? ErrorCodes.FRAME_SIZE_ERROR : ErrorCodes.PROTOCOL_ERROR,
     );
@@ -208,8 +208,8 @@ export class Incoming implements FrameSink {
       return;
     }
     const exchange = connection.exchanges.get(id);
-    if (exchange !== undefined) connection.onPeerReset(exchange, payload.readUInt32BE(at));
-    else if (connection.isIdle(id)) this.#protocolError("RST_STREAM on an idle stream");
+    if (exchange !== undefined) connection.life.onPeerReset(exchange, payload.readUInt32BE(at));
+    else if (connection.exchanges.isIdle(id)) this.#protocolError("RST_STREAM on an idle stream");
     else this.#spendControl(1);
   }
 
@@ -273,21 +273,21 @@ export class Incoming implements FrameSink {
     }
     const exchange = connection.exchanges.get(id);
     if (exchange === undefined) {
-      if (connection.isIdle(id)) this.#protocolError("WINDOW_UPDATE on an idle stream");
+      if (connection.exchanges.isIdle(id)) this.#protocolError("WINDOW_UPDATE on an idle stream");
       return;
     }
     exchange.sendWindow += more;
-    if (more === 0) connection.failExchange(exchange, ErrorCodes.PROTOCOL_ERROR);
+    if (more === 0) connection.life.refuse(exchange.id, ErrorCodes.PROTOCOL_ERROR);
     else if (exchange.sendWindow > LARGEST_WINDOW) {
-      connection.failExchange(exchange, ErrorCodes.FLOW_CONTROL_ERROR);
+      connection.life.refuse(exchange.id, ErrorCodes.FLOW_CONTROL_ERROR);
     } else send.resumeOne(exchange);
   }
 
   #onClosedStream(id: number, what: string): void {
     const connection = this.#connection;
-    if (connection.isIdle(id)) this.#protocolError(`${what} on an idle stream`);
-    else if (connection.wasResetByUs(id)) this.#spendControl(1);
-    else connection.failStream(id, ErrorCodes.STREAM_CLOSED);
+    if (connection.exchanges.isIdle(id)) this.#protocolError(`${what} on an idle stream`);
+    else if (connection.exchanges.wasReset(id)) this.#spendControl(1);
+    else connection.life.refuse(id, ErrorCodes.STREAM_CLOSED);
   }
 
   #spendControl(cost: number): boolean {
