@@ -64,6 +64,15 @@ function send(stream: ClientHttp2Stream, bytes: Buffer): void {
   if (stream.writable) stream.end(bytes);
 }
 
+/** Resolves when the other side has read all that was sent: it answers a PING after it. */
+export function arrived({ session }: RawClient): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const ping = () => session.ping((fault) => (fault === null ? resolve() : reject(fault)));
+    if (session.connecting) session.once("connect", ping);
+    else ping();
+  });
+}
+
 /** Twice this is more than client, gateway, front and instance take ahead. */
 const LARGE_BYTES = 1024 * 1024;
 

@@ -77,10 +77,11 @@ export function startCallpath(
     stdio: ["ignore", "pipe", "pipe"],
   });
   const closed = once(child, "close") as Promise<[number | null]>;
+  const err = output(child.stderr, []);
   return {
     child,
-    out: output(child.stdout),
-    err: output(child.stderr),
+    out: output(child.stdout, err.lines),
+    err,
     ended: closed.then(([code]) => code),
     async [Symbol.asyncDispose]() {
       // Its own end takes its children with it.
@@ -90,7 +91,8 @@ export function startCallpath(
   };
 }
 
-function output(stream: NodeJS.ReadableStream): ProgramOutput {
+/** @param beside what else it said, for who waits in vain */
+function output(stream: NodeJS.ReadableStream, beside: readonly string[]): ProgramOutput {
   const lines: string[] = [];
   const watchers = new Set<() => void>();
   let isOver = false;
@@ -115,7 +117,10 @@ function output(stream: NodeJS.ReadableStream): ProgramOutput {
         if (found === undefined && !isOver) return;
         watchers.delete(look);
         if (found !== undefined) resolve(found);
-        else reject(new Error(`it ended before it said ${wanted}; it said:\n${lines.join("\n")}`));
+        else {
+          const said = [...lines, ...beside].join("\n");
+          reject(new Error(`it ended before it said ${wanted}; it said:\n${said}`));
+        }
       };
       watchers.add(look);
       look();
