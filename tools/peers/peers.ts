@@ -39,8 +39,6 @@ export const peers = {
   connectconformance: conformance("connectconformance"),
   referenceclient: conformance("referenceclient"),
   referenceserver: conformance("referenceserver"),
-  grpcclient: conformance("grpcclient"),
-  grpcserver: conformance("grpcserver"),
   "interop-client": interop("client"),
   "interop-server": interop("server"),
   h2spec: {
@@ -53,7 +51,6 @@ export const peers = {
     package: "github.com/fullstorydev/grpcurl/cmd/grpcurl",
     version: "v1.9.4",
   },
-  ghz: { kind: "go", package: "github.com/bojand/ghz/cmd/ghz", version: "v0.93.0" },
   "echo-client": own("client"),
   "echo-server": own("server"),
   "bench-load": bench("load"),
