@@ -186,8 +186,10 @@ export class NodeExchange<T> implements Exchange<T> {
 
   #onEnd(): void {
     if (this.#over || this.#receivedEnd) return;
-    // A reset ends the readable side too; it is no end of the body, nor is one with NO_ERROR before the answer's head.
-    if (this.#stream.rstCode !== 0 || this.#stream.aborted) return;
+    // A reset ends the readable side too; it is no end of the body, nor is one with NO_ERROR before the answer's head. With
+    // trailers the answer was whole before a NO_ERROR that says only that the rest of the request is not wanted.
+    const { rstCode, aborted } = this.#stream;
+    if (rstCode !== 0 || (aborted && this.#received === undefined)) return;
     if (!this.#isServer && !this.#headed) return;
     this.#receivedEnd = true;
     const trailers = this.#received;

@@ -105,6 +105,7 @@ export class SendSide {
 
   /** The connection's window or the socket's backlog may allow more now. */
   resume(): void {
+    if (this.#waiting.size === 0) return;
     // An exchange that sent goes to the end of the set, where this loop meets it again: a frame each, in turn.
     for (const exchange of this.#waiting) {
       if (this.window <= 0 || this.isStalled) return;

@@ -9,6 +9,8 @@ import { STATIC_FIELDS } from "./static-fields.ts";
 /** What we let peers keep in our table, bytes: HTTP/2's default, which we do not change. */
 export const TABLE_BYTES = 4096;
 const STATIC_ENTRIES = 61;
+/** Coded values of this length, a token's, are looked for even if they went through the table and were evicted. */
+const LONG_BYTES = 64;
 
 export interface DecoderLimits {
   readonly headerBytes: number;
@@ -87,12 +89,17 @@ export class Decoder {
       list.skip();
       return valueEnd;
     }
-    this.#memory ??= new FieldMemory();
-    let field = this.#memory.find(name, sensitive, source, valueAt, valueEnd);
+    let field: HpackField | undefined;
+    // What the peer puts into the table comes back by its index; only what is long is worth looking for.
+    const mayBeKnown = !isIndexed || valueEnd - valueAt >= LONG_BYTES;
+    if (mayBeKnown) {
+      this.#memory ??= new FieldMemory();
+      field = this.#memory.find(name, sensitive, source, valueAt, valueEnd);
+    }
     if (field === undefined) {
       const value = this.#string(source, valueAt, end);
       field = new HpackField(known ?? headerName(name), value, sensitive, false);
-      this.#memory.remember(field, source, valueAt, valueEnd);
+      if (mayBeKnown) this.#memory?.remember(field, source, valueAt, valueEnd);
     }
     if (isIndexed) this.#insert(field);
     list.add(field);

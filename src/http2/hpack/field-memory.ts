@@ -1,10 +1,10 @@
 import type { HpackField } from "./hpack-field.ts";
 
 const SLOTS = 16;
-/** Shorter values are decoded faster than found. */
-const SHORTEST = 4;
 /** Raw bytes that one connection remembers at most. Against: clients whose values stay in memory. */
 const MOST_BYTES = 8 * 1024;
+/** Bytes of a value's end that tell it from others: tokens often differ in their signature only. */
+const TELLING_BYTES = 4;
 
 /**
  * Literals that a peer sends again and again outside its table (tokens above all), by the bytes they came in: the
@@ -14,8 +14,11 @@ const MOST_BYTES = 8 * 1024;
 export class FieldMemory {
   readonly #fields: (HpackField | undefined)[] = new Array(SLOTS).fill(undefined);
   readonly #raw: (Uint8Array | undefined)[] = new Array(SLOTS).fill(undefined);
-  readonly #seen = new Uint32Array(SLOTS);
+  /** Digest of what came last to each slot. */
+  readonly #seen: number[] = new Array(SLOTS).fill(0);
   #bytes = 0;
+  /** Digest of what was looked for last. */
+  #mark = 0;
 
   /** The field of that name, sensitivity and raw value (length octets included), if it is remembered. */
   find(
@@ -25,7 +28,9 @@ export class FieldMemory {
     at: number,
     end: number,
   ): HpackField | undefined {
-    const slot = digest(source, at, end) % SLOTS;
+    const mark = digest(source, at, end);
+    this.#mark = mark;
+    const slot = mark % SLOTS;
     const raw = this.#raw[slot];
     const field = this.#fields[slot];
     if (raw === undefined || field === undefined || raw.length !== end - at) return undefined;
@@ -33,16 +38,15 @@ export class FieldMemory {
     return source.compare(raw, 0, raw.length, at, end) === 0 ? field : undefined;
   }
 
-  /** Notes that these bytes meant that field. */
+  /** Notes that the bytes that were looked for last meant that field. */
   remember(field: HpackField, source: Buffer, at: number, end: number): void {
-    const length = end - at;
-    if (length < SHORTEST || length > MOST_BYTES) return;
-    const mark = digest(source, at, end);
+    const mark = this.#mark;
     const slot = mark % SLOTS;
     if (this.#seen[slot] !== mark) {
       this.#seen[slot] = mark;
       return;
     }
+    const length = end - at;
     const before = this.#raw[slot]?.length ?? 0;
     if (this.#bytes - before + length > MOST_BYTES) return;
     this.#bytes += length - before;
@@ -53,11 +57,11 @@ export class FieldMemory {
   }
 }
 
-/** Cheap, and different for tokens that differ only in their signature; equality is checked on the bytes themselves. */
+/** Cheap: equality is checked on the bytes themselves. A small positive integer, so that no number is allocated. */
 function digest(source: Buffer, at: number, end: number): number {
-  let mark = (end - at) * 0x01000193;
-  for (let last = end > at + 8 ? end - 8 : at; last < end; last++) {
-    mark = Math.imul(mark ^ (source[last] ?? 0), 0x01000193);
+  let mark = end - at;
+  for (let nth = end > at + TELLING_BYTES ? end - TELLING_BYTES : at; nth < end; nth++) {
+    mark = Math.imul(mark ^ (source[nth] ?? 0), 0x01000193);
   }
-  return (mark ^ (mark >>> 15)) >>> 0;
+  return (mark ^ (mark >>> 16)) & 0x3fffffff;
 }

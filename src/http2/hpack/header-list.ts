@@ -6,7 +6,9 @@ export const Pseudo = { METHOD: 1, SCHEME: 2, PATH: 4, AUTHORITY: 8, STATUS: 16 
 
 /** A decoded header block, with what the rules need to know of it. One object serves all blocks of a connection in turn. */
 export class HeaderList {
+  /** The first `#kept` count; the array is used again, it never shrinks. */
   readonly #collected: HpackField[] = [];
+  #kept = 0;
   /** As RFC 9113 counts, also what was not kept. */
   bytes = 0;
   count = 0;
@@ -32,7 +34,7 @@ export class HeaderList {
 
   /** Ready for the next block. */
   clear(): void {
-    this.#collected.length = 0;
+    this.#kept = 0;
     this.bytes = 0;
     this.count = 0;
     this.isTooLarge = false;
@@ -48,7 +50,7 @@ export class HeaderList {
 
   /** The fields in the order they came, in an array of their own. */
   get fields(): readonly HpackField[] {
-    return this.#collected.slice();
+    return this.#collected.slice(0, this.#kept);
   }
 
   /** Whether a string of so many coded bytes still fits. Asked before it is expanded: it never gets shorter than 4/15. */
@@ -68,7 +70,7 @@ export class HeaderList {
     this.count++;
     if (this.bytes > this.#maxBytes || this.count > this.#maxFields) this.isTooLarge = true;
     if (this.isTooLarge) return;
-    this.#collected.push(field);
+    this.#collected[this.#kept++] = field;
     const { kind, hasUnderscore } = field.known;
     if (field.isMalformed) this.isMalformed = true;
     if (hasUnderscore) this.hasUnderscore = true;

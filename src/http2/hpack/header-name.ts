@@ -25,6 +25,8 @@ export interface HeaderName {
   readonly hasUnderscore: boolean;
   /** First index of the name in HPACK's static table; 0: none. */
   readonly staticIndex: number;
+  /** Indexes of the name with these values; undefined: none. */
+  readonly staticValues: ReadonlyMap<string, number> | undefined;
   /** Values repeat from call to call: worth a place in an encoder's table. */
   readonly repeats: boolean;
 }
@@ -63,6 +65,14 @@ const REPEATING = [
 /** RFC 9110 tokens, without upper case. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 
+/** By name: the indexes of its values, first index first. */
+const STATIC_VALUES = new Map<string, Map<string, number>>();
+for (const [at, [name, value]] of STATIC_TABLE.entries()) {
+  const values = STATIC_VALUES.get(name) ?? new Map<string, number>();
+  values.set(value, at + 1);
+  STATIC_VALUES.set(name, values);
+}
+
 /** Names of the static table and of gRPC, made once. Never grows: what peers invent is not kept. */
 const KNOWN = new Map<string, HeaderName>();
 for (const [name] of STATIC_TABLE) KNOWN.set(name, describeName(name));
@@ -76,12 +86,14 @@ export function headerName(name: string): HeaderName {
 }
 
 function describeName(name: string): HeaderName {
+  const values = STATIC_VALUES.get(name);
   const isValid = KINDS.has(name) || TOKEN.test(name);
   return {
     name,
     kind: isValid ? (KINDS.get(name) ?? NameKind.ORDINARY) : NameKind.INVALID,
     hasUnderscore: name.includes("_"),
-    staticIndex: STATIC_TABLE.findIndex(([known]) => known === name) + 1,
+    staticIndex: values?.values().next().value ?? 0,
+    staticValues: values,
     repeats: REPEATING.includes(name),
   };
 }

@@ -1,6 +1,5 @@
 import type { Field } from "../head.ts";
 import { type HeaderName, headerName, NameKind } from "./header-name.ts";
-import { STATIC_TABLE } from "./static-table.ts";
 
 /** Size of an entry beyond its name and value (RFC 7541, 4.1; RFC 9113, 6.5.2). */
 export const FIELD_OVERHEAD = 32;
@@ -34,7 +33,7 @@ export class HpackField implements Field {
     this.known = known;
     this.size = known.name.length + value.length + FIELD_OVERHEAD;
     this.isMalformed = !isAllowed(known, value);
-    this.staticIndex = sensitive ? 0 : (STATIC_INDEX.get(known.name)?.get(value) ?? 0);
+    this.staticIndex = sensitive ? 0 : (known.staticValues?.get(value) ?? 0);
     this.keep = keep;
   }
 }
@@ -56,16 +55,6 @@ export function fieldToSend(
     throw new TypeError(`the value of ${name} holds CR, LF, NUL or a character beyond latin1`);
   }
   return new HpackField(known, value, options?.sensitive === true, options?.keep === true);
-}
-
-const STATIC_INDEX = new Map<string, Map<string, number>>();
-for (const [at, [name, value]] of STATIC_TABLE.entries()) {
-  let values = STATIC_INDEX.get(name);
-  if (values === undefined) {
-    values = new Map();
-    STATIC_INDEX.set(name, values);
-  }
-  values.set(value, at + 1);
 }
 
 const FORBIDDEN_TO_SEND = /[\0\r\n]|[^\0-\xff]/;
