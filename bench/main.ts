@@ -16,6 +16,7 @@ import { profileReport } from "./report/profile-report.ts";
 import { resultsJson } from "./report/results.ts";
 import { runProfile } from "./run-profile.ts";
 import { runRounds } from "./run-rounds.ts";
+import { othersShare } from "./summary.ts";
 import { findBenchPeers, Surroundings } from "./surroundings.ts";
 import { targetNames } from "./targets/target.ts";
 import type { Workload } from "./workload.ts";
@@ -26,6 +27,9 @@ const root = resolve(import.meta.dirname, "..");
 const scratch = join(root, ".callpath/bench");
 /** Of whole runs. */
 const results = join(root, "bench/results");
+
+/** From here on the figures say more about the others on the machine. */
+const BUSY_PART = 0.2;
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -82,6 +86,9 @@ async function run(options: BenchOptions, signal: AbortSignal): Promise<void> {
   progress("");
   for (const one of measured) console.log(`${workloadReport(one)}\n`);
   if (memory.length > 0) console.log(`${memoryReport(memory)}\n`);
+  const others = othersShare(measured);
+  if (others > BUSY_PART)
+    console.log(`BUSY MACHINE: others took ${Math.round(others * 100)} % of the target's core\n`);
   const result = {
     at: new Date(beganAtMs).toISOString(),
     machine,

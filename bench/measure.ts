@@ -5,7 +5,7 @@ import { busyUsOf, usageOf } from "./process-usage.ts";
 
 /** One measurement of one target under one workload. */
 export interface Sample {
-  /** User and system time of the target per call, microseconds. */
+  /** User and system time of the target per call, microseconds; NaN when no call came through, as are p50 and p99. */
   readonly cpuUs: number;
   readonly rps: number;
   readonly p50Us: number;
@@ -36,14 +36,15 @@ export async function measure(options: LoadOptions): Promise<Sample> {
   const wallUs = (performance.now() - beganAt) * 1000;
   const cpuUs = after.cpuUs - before.cpuUs;
   const busyUs = core === undefined ? cpuUs : busyUsOf(core) - busyBefore;
+  const isEmpty = result.done === 0;
   return {
-    cpuUs: cpuUs / Math.max(result.done, 1),
+    cpuUs: isEmpty ? Number.NaN : cpuUs / result.done,
     rps: result.done / result.seconds,
-    p50Us: result.p50Us,
-    p99Us: result.p99Us,
+    p50Us: isEmpty ? Number.NaN : result.p50Us,
+    p99Us: isEmpty ? Number.NaN : result.p99Us,
     memoryMb: after.rssBytes / 2 ** 20,
-    failed: result.done === 0 ? Math.max(result.failed, 1) : result.failed,
-    failure: result.done === 0 ? result.failure || "no call came through" : result.failure,
+    failed: isEmpty ? Math.max(result.failed, 1) : result.failed,
+    failure: isEmpty ? result.failure || "no call came through" : result.failure,
     others: Math.max(0, (busyUs - cpuUs) / wallUs),
   };
 }

@@ -25,7 +25,7 @@ export const usage = `npm run bench -- --area gateway [flags]
   --area attacks     what a well-behaved client sees while the gateway, and Envoy, is attacked; under 6 minutes
   --quick            two short rounds, only the peers that a goal names; under 2 minutes
   --all              every kind of RPC x in flight x connections x h2c and TLS
-  --rounds N         rounds, all targets in turn in each; default 5 (--quick: 2)
+  --rounds N         rounds, all targets in turn in each; default 5 (--quick, --all: 2)
   --seconds S        length of one measurement; default 1.4 (--quick: 0.8); of one attack 4 (2), at most 10
   --only NAME        workloads whose name contains NAME, or memory; attacks likewise; may be repeated
   --profile          where the gateway's own time goes, by area and by function
@@ -65,7 +65,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     only,
     engine,
     help,
-    rounds: numberIn("rounds", values.rounds ?? (quick ? "2" : "5"), 1, 100),
+    rounds: numberIn("rounds", values.rounds ?? (quick || all ? "2" : "5"), 1, 100),
     seconds: numberIn("seconds", values.seconds ?? usualS, 0.2, isAttack ? 10 : 60),
   };
 }

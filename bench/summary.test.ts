@@ -30,6 +30,7 @@ describe("spreadOf", () => {
     assert.deepEqual(spreadOf([5, 1, 3]), { median: 3, least: 1, most: 5 });
     assert.equal(spreadOf([4, 1, 3, 10]).median, 3.5);
     assert.equal(spreadOf([]).median, Number.NaN);
+    assert.equal(spreadOf([Number.NaN, 2]).median, 2);
   });
 });
 

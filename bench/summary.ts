@@ -23,8 +23,9 @@ export interface Spread {
 
 export type Metric = Exclude<keyof Sample, "failure">;
 
+/** Of those that are numbers; NaN of none. */
 export function spreadOf(numbers: readonly number[]): Spread {
-  const sorted = numbers.toSorted((a, b) => a - b);
+  const sorted = numbers.filter((one) => !Number.isNaN(one)).sort((a, b) => a - b);
   const upper = sorted[sorted.length >> 1] ?? Number.NaN;
   const lower = sorted[(sorted.length - 1) >> 1] ?? Number.NaN;
   return {
@@ -41,6 +42,12 @@ export function metricOf({ samples }: Series, metric: Metric): Spread {
 /** Calls that failed in any round. */
 export function failedIn({ samples }: Series): number {
   return samples.reduce((sum, { failed }) => sum + failed, 0);
+}
+
+/** Part of the target's core that others took, the median of all measurements. */
+export function othersShare(all: readonly Measured[]): number {
+  const samples = all.flatMap(({ series }) => series.flatMap((one) => one.samples));
+  return spreadOf(samples.map(({ others }) => others)).median;
 }
 
 /** What a goal came to. */
