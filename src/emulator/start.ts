@@ -19,6 +19,7 @@ import { defaultRevisionTimes } from "./run/revision-times.ts";
 import { deterministicUri } from "./run/service-status.ts";
 import { type RunningRun, startRun } from "./run/start-run.ts";
 import { type RunningEmulator, runningEmulator } from "./running-emulator.ts";
+import { StartedParts } from "./started-parts.ts";
 import { Store } from "./store.ts";
 
 /**
@@ -31,7 +32,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
   const project = projectOf(options);
   const ports = planPorts(options.portBase);
   const warn = (message: string): void => log("WARNING", message);
-  await using stack = new AsyncDisposableStack();
+  await using stack = new StartedParts();
   const store = new Store();
   const ca = openLocalCa(stateDir, { nowMs, log: warn });
   const issuer = stack.use(
@@ -118,7 +119,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
     random,
     async end() {
       await endInOrder(apiGateway, run, end.staggerMs);
-      await rest.disposeAsync();
+      await rest[Symbol.asyncDispose]();
     },
   });
 }
