@@ -184,6 +184,60 @@ describe("header bombs", () => {
     );
   });
 
+  it("HPACK state: blocks that are refused, malformed, too large, padded, cut or late still fill the table", async () => {
+    await using attacked = await startAttacked({ streams: 3, headerBytes: 1000 });
+    const peer = await attacked.attacker();
+    // Each inserts x-N: N; what stands at its place in the table is known only if all before it were decoded.
+    const entry = (nth: number) => Buffer.from([0x40, 1, 65 + nth + 32, 1, 48 + nth]);
+    const good = block(...request);
+    const sends: Buffer[] = [
+      frame(
+        HEADERS,
+        Flag.END_HEADERS,
+        1,
+        Buffer.concat([block(...request, ["wait", "1"]), entry(0)]),
+      ),
+      frame(
+        HEADERS,
+        END | Flag.PADDED,
+        3,
+        Buffer.concat([Buffer.from([3]), good, entry(1), Buffer.alloc(3)]),
+      ),
+      frame(HEADERS, END | Flag.PRIORITY, 5, Buffer.concat([Buffer.alloc(5), good, entry(2)])),
+      frame(HEADERS, END, 7, Buffer.concat([good, block(["connection", "x"]), entry(3)])),
+      frame(HEADERS, END, 9, Buffer.concat([good, block(["x", "y".repeat(2000)]), entry(4)])),
+      Buffer.concat([
+        frame(HEADERS, Flag.END_STREAM, 11, Buffer.concat([good, entry(5).subarray(0, 2)])),
+        frame(CONTINUATION, Flag.END_HEADERS, 11, entry(5).subarray(2)),
+      ]),
+      frame(HEADERS, END, 7, entry(6)),
+      ...[13, 15, 17].map((id) =>
+        frame(HEADERS, Flag.END_HEADERS, id, block(...request, ["wait", "1"])),
+      ),
+      frame(HEADERS, END, 19, Buffer.concat([good, entry(7)])),
+      cancel(6),
+    ];
+    for (const each of sends) {
+      peer.send(each);
+      await peer.settled();
+    }
+    peer.send(
+      frame(
+        HEADERS,
+        END,
+        21,
+        Buffer.concat([good, Buffer.from([0xbe, 0xbf, 0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc5])]),
+      ),
+    );
+    await peer.until(({ type, id }) => type === HEADERS && id === 21);
+    const last = attacked.callee.all.at(-1)?.heads[0]?.slice(4) ?? [];
+    assert.deepEqual(
+      last.map(({ name, value }) => `${name}${value}`),
+      ["h7", "g6", "f5", "e4", "d3", "c2", "b1", "a0"],
+    );
+    await attacked.callWell(3);
+  });
+
   itEnds("a block that cannot be decoded", ErrorCodes.COMPRESSION_ERROR, {}, (peer) => {
     peer.send(frame(HEADERS, END, 1, Buffer.from([0xff, 0xff, 0xff, 0xff])));
   });

@@ -9,6 +9,8 @@ const REMEMBERED_RESETS = 1024;
 /** Powers of two. */
 const FEWEST_SLOTS = 16;
 const MOST_SLOTS = 4096;
+/** An idle connection keeps no more of its busy time. */
+const KEPT_SLOTS = 256;
 
 /** The exchanges of one connection, and what is known of those that are over. */
 export class ExchangeTable {
@@ -53,8 +55,8 @@ export class ExchangeTable {
     if (this.#slots[slot]?.id === id) this.#slots[slot] = undefined;
     else if (this.#displaced?.delete(id) !== true) return;
     this.size--;
-    // An idle connection keeps nothing of its busy time.
-    if (this.size === 0 && this.#slots.length > FEWEST_SLOTS * 4) this.#slots = [];
+
+    if (this.size === 0 && this.#slots.length > KEPT_SLOTS) this.#slots = [];
   }
 
   #place(exchange: H2Exchange): boolean {

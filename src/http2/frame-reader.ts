@@ -40,6 +40,11 @@ export class FrameReader {
     return this.#restBytes > 3 ? (this.#rest?.[3] ?? 0) : -1;
   }
 
+  /** Memory that the beginning of a frame takes. */
+  get restCapacity(): number {
+    return this.#rest?.length ?? 0;
+  }
+
   /** No more calls; what comes is ignored. */
   stop(): void {
     this.#isStopped = true;
@@ -113,18 +118,17 @@ export class FrameReader {
   #complete(source: Buffer, at: number): number {
     const rest = this.#rest ?? source;
     const needed = this.#needed(rest, 0, this.#restBytes);
-    if (needed - FRAME_HEADER_BYTES > FRAME_BYTES) {
-      this.#sink.onUnreadable("too large");
-      return source.length;
-    }
     const end = Math.min(source.length, at + needed - this.#restBytes);
     this.#keep(source, at, end, needed);
     const whole = this.#rest;
-    if (whole === undefined || this.#restBytes < this.#needed(whole, 0, this.#restBytes))
-      return end;
-    this.#rest = undefined;
-    this.#restBytes = 0;
-    this.#dispatch(whole, 0);
+    if (whole === undefined) return end;
+    const neededNow = this.#needed(whole, 0, this.#restBytes);
+    if (neededNow > FRAME_HEADER_BYTES + FRAME_BYTES) this.#sink.onUnreadable("too large");
+    else if (this.#restBytes >= neededNow) {
+      this.#rest = undefined;
+      this.#restBytes = 0;
+      this.#dispatch(whole, 0);
+    }
     return end;
   }
 
