@@ -18,8 +18,9 @@ export class RestartingBackend implements AsyncDisposable {
   readonly #routes: (router: ConnectRouter) => void;
   readonly #listener: net.Server;
   #current: Instance;
-  /** performance.now() of each kill. */
+  /** performance.now() of each. */
   readonly killedAtMs: number[] = [];
+  readonly restartedAtMs: number[] = [];
 
   constructor(routes: (router: ConnectRouter) => void) {
     this.#routes = routes;
@@ -39,6 +40,7 @@ export class RestartingBackend implements AsyncDisposable {
   async restart(): Promise<void> {
     const { sessions } = this.#current;
     this.#current = this.#start();
+    this.restartedAtMs.push(performance.now());
     await Promise.all(
       [...sessions].map((session) => {
         const closed = once(session, "close");

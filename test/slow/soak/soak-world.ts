@@ -24,8 +24,8 @@ const RETIRED_AFTER_MS = 24_000;
 const ROTATION_MS = 40_000;
 /** The gateway's own token lives so long, on the fast clock: it is fetched anew after 27 s of real time. */
 const BACKEND_TOKEN_S = 600;
-/** A call that begins so shortly after a kill may still be sent on the connection that just went. */
-const KILL_MS = 500;
+/** A call that begins so shortly after its service went may still be sent on the connection to the old one. */
+const NOTICED_MS = 500;
 
 const servedBy: Record<CallKind, 0 | 1> = { unary: 0, big: 0, upload: 0, stream: 1, bidi: 1 };
 
@@ -84,14 +84,17 @@ export class SoakWorld implements AsyncDisposable {
     this.#nextStep = this.#rotation.next().value;
   }
 
-  /** Calls that were in flight on a service when it was killed may be lost, and no others. */
+  /** Calls that were lost although the gateway could have saved them. */
   lostWithoutReason(): LostCall[] {
-    return this.load.lost.filter(
-      ({ kind, beganAtMs, endedAtMs }) =>
-        !this.backends[servedBy[kind]].killedAtMs.some(
-          (killedAtMs) => beganAtMs < killedAtMs + KILL_MS && endedAtMs >= killedAtMs,
-        ),
-    );
+    return this.load.lost.filter((call) => {
+      const { killedAtMs, restartedAtMs } = this.backends[servedBy[call.kind]];
+      // What was in flight on a service that was killed, and nothing else.
+      if (killedAtMs.some((atMs) => fellInto(call, atMs))) return false;
+      // What a service refuses as it says GOAWAY is sent again, unless more of it had come than is kept
+      // (limits.replayBytes).
+      const isRefused = call.kind === "big" && call.why.includes("remote refused stream");
+      return !(isRefused && restartedAtMs.some((atMs) => fellInto(call, atMs)));
+    });
   }
 
   /** Let the clients rest, look, and go on. */
@@ -110,6 +113,10 @@ export class SoakWorld implements AsyncDisposable {
     await this.keys.server[Symbol.asyncDispose]();
     await this.metadata[Symbol.asyncDispose]();
   }
+}
+
+function fellInto({ beganAtMs, endedAtMs }: LostCall, atMs: number): boolean {
+  return beganAtMs < atMs + NOTICED_MS && endedAtMs >= atMs;
 }
 
 interface RotationStep {

@@ -39,7 +39,7 @@ describe(`a gateway of two workers under mixed load, for ${MINUTES} min`, () => 
     }
     rests.push(await world.rest());
     context.diagnostic(
-      `${world.load.answered} calls answered; ${world.load.lost.length} in flight on services that were killed`,
+      `${world.load.answered} calls answered; ${world.load.lost.length} lost with their service`,
     );
     for (const rest of rests) context.diagnostic(shown(rest));
     const [first = [], last = []] = rests.map(({ processes }) => processes);
