@@ -123,6 +123,26 @@ for (const engine of [callpathEngine, nodeEngine]) {
       assert.equal((await slow).trailers["grpc-status"], "0");
     });
 
+    it("a reload whose token cannot be had gives way to the next one", async () => {
+      await using middle = await start({
+        tokens: async (audience) => {
+          if (audience.includes("typo")) throw new Error("no such audience");
+          return { value: "t", expiresAtMs: Date.now() + 3_600_000 };
+        },
+      });
+      const values = { BACKEND: `127.0.0.1:${middle.backend.port()}`, JWKS: middle.jwks };
+      const mistaken = walkthroughConfig.replace(
+        "https://run.example.test",
+        "https://typo.example.test",
+      );
+      const stuck = middle.gateway.reload(loadModel(mistaken, values));
+      const given = assert.rejects(stuck, /a newer config came/);
+      await middle.gateway.reload(loadModel(walkthroughConfig, values));
+      await given;
+      const answer = await middle.client.call({ ":path": path, authorization: bearer() });
+      assert.equal(answer.trailers["grpc-status"], "0");
+    });
+
     it("at the end calls in flight finish, and the client is told where to stop", async () => {
       const middle = await start();
       let finish = () => {};

@@ -22,6 +22,7 @@ export class Serving implements AsyncDisposable {
   readonly #verified = new VerifiedTokens();
   #routing: Routing | undefined;
   #loading: Promise<void> = Promise.resolve();
+  #newer: PromiseWithResolvers<never> | undefined;
 
   constructor(options: GatewayOptions, engine: Engine, limits: Limits, headerPrefix: string) {
     const { ca = [], resolve = new Map<string, string>(), backend, nowMs } = options;
@@ -38,9 +39,16 @@ export class Serving implements AsyncDisposable {
         : new BackendTokens({ mint: options.backendTokens, field: engine.field, nowMs, log });
   }
 
-  /** Serve new calls by this model once its keys were asked for and its tokens are there. One at a time, in order. */
+  /**
+   * Serve new calls by this model once its keys were asked for and its tokens are there. One at a time, in order; a model
+   * that still waits for a token when the next one comes is given up: its load rejects.
+   */
   load(model: GatewayModel): Promise<void> {
-    const loaded = this.#loading.then(() => this.#swap(model));
+    this.#newer?.reject(new Error("a newer config came before the tokens of this one were there"));
+    const newer = Promise.withResolvers<never>();
+    newer.promise.catch(() => {});
+    this.#newer = newer;
+    const loaded = this.#loading.then(() => this.#swap(model, newer.promise));
     this.#loading = loaded.catch(() => {});
     return loaded;
   }
@@ -80,7 +88,7 @@ export class Serving implements AsyncDisposable {
     return this.#routing;
   }
 
-  async #swap(model: GatewayModel): Promise<void> {
+  async #swap(model: GatewayModel, newer: Promise<never>): Promise<void> {
     const routing = planRoutes(model, {
       upstreams: this.#upstreams,
       field: this.#engine.field,
@@ -92,7 +100,8 @@ export class Serving implements AsyncDisposable {
     // What the old routing uses stays until the new one serves.
     const providers = [...(before?.model.providers.values() ?? []), ...model.providers.values()];
     const audiences = new Set([...(before?.audiences ?? []), ...routing.audiences]);
-    await Promise.all([this.#keys.keep(providers), this.#tokens?.keep(audiences)]);
+    const ready = Promise.all([this.#keys.keep(providers), this.#tokens?.keep(audiences)]);
+    await Promise.race([ready, newer]);
     this.#routing = routing;
     await Promise.all([
       this.#keys.keep(model.providers.values()),
