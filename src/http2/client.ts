@@ -97,6 +97,8 @@ export class UpstreamPool implements AsyncDisposable {
     } else {
       this.#waiting.add(waiter);
       this.#grow();
+      // Whoever gave its turn back comes behind the others, and not into an endless loop.
+      if (this.#sessions.some(({ capacity }) => capacity > 0)) setImmediate(() => this.#serve());
     }
   }
 
@@ -186,9 +188,11 @@ export class UpstreamPool implements AsyncDisposable {
   }
 
   #serve(): void {
-    for (const session of this.#sessions) {
-      while (session.capacity > 0) {
-        const { value: waiter } = this.#waiting.values().next();
+    // Each that waits now gets one chance: it may be behind again when it could not use it.
+    let turns = this.#waiting.size;
+    for (const session of [...this.#sessions]) {
+      for (; turns > 0 && session.capacity > 0; turns--) {
+        const [waiter] = this.#waiting;
         if (waiter === undefined) return;
         this.#waiting.delete(waiter);
         waiter.onSession(session);

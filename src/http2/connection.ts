@@ -18,7 +18,9 @@ import { FrameReader } from "./frame-reader.ts";
 import { FrameType, LAST_STREAM_ID, PREFACE } from "./frames.ts";
 import { type Carrier, H2Exchange, State } from "./h2-exchange.ts";
 import type { Head } from "./head.ts";
+import { asHpackFields } from "./hpack/encoder.ts";
 import type { HeaderList } from "./hpack/header-list.ts";
+import type { HpackField } from "./hpack/hpack-field.ts";
 import { Incoming } from "./incoming.ts";
 import { onAnswerHeaders, onRequestHeaders } from "./incoming-heads.ts";
 import type { Limits } from "./limits.ts";
@@ -118,9 +120,10 @@ export class Connection implements Carrier, Finisher {
 
   start<T>(head: Head, end: boolean, handler: ExchangeHandler<T>, own: T): Exchange<T> | undefined {
     if (this.capacity === 0) return undefined;
-    this.started++;
+    const fields = this.#fieldsOrError(head);
+    const isStillborn = fields instanceof TypeError;
     const exchange = new H2Exchange<T>(
-      this.exchanges.nextId(),
+      isStillborn ? 0 : this.exchanges.nextId(),
       this,
       handler,
       own,
@@ -128,14 +131,16 @@ export class Connection implements Carrier, Finisher {
       this.receive.initialWindow,
     );
     const record = exchange as H2Exchange;
+    if (isStillborn) {
+      // It has no id: the peer must not hear of it.
+      this.life.onStillborn(record, fields);
+      return exchange;
+    }
+    this.started++;
     this.exchanges.add(record);
     if (end) exchange.state |= State.ENDING;
     if (isHeadRequest(head)) exchange.state |= State.HEAD_ONLY;
-    try {
-      this.send.head(record, head, end);
-    } catch (error) {
-      this.life.onUnwritable(record, error);
-    }
+    this.send.head(record, fields, end);
     if (this.started >= this.limits.exchanges) this.#retire();
     return exchange;
   }
@@ -341,6 +346,15 @@ export class Connection implements Carrier, Finisher {
     this.#ending.isDraining = true;
     this.#handler.onGoaway?.(this, []);
     this.#ending.closeWhenOver();
+  }
+
+  #fieldsOrError(head: Head): readonly HpackField[] | TypeError {
+    try {
+      return asHpackFields(head);
+    } catch (error) {
+      if (error instanceof TypeError) return error;
+      throw error;
+    }
   }
 
   #offerCapacity(): void {

@@ -348,6 +348,22 @@ for (const [server, client] of [
       assert.equal(await (await pair.callee.nth(0)).closed(), ErrorCodes.INTERNAL_ERROR);
     });
 
+    it("begins no call whose head no header may look like: INTERNAL_ERROR, and the next one goes on", async () => {
+      await using pair = await openPair(engines, {
+        onHead: (exchange) => exchange.head([...OK, ...DONE], true),
+      });
+      for (const bad of [
+        ["x", "a\nb"],
+        ["X", "upper"],
+        ["connection", "close"],
+      ] as const) {
+        const { seen } = pair.call(requestHead([...bad]), true);
+        assert.equal(await seen.closed(), ErrorCodes.INTERNAL_ERROR);
+        assert.equal(seen.errors.length, 1);
+      }
+      assert.equal(await pair.call(requestHead(), true).seen.closed(), 0);
+    });
+
     it("does nothing on an exchange that is over", async () => {
       await using pair = await openPair(engines, {
         onHead: (exchange) => exchange.head([...OK, ...DONE], true),

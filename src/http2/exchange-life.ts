@@ -114,6 +114,14 @@ export class ExchangeLife {
     this.#turn.concludeLater(exchange);
   }
 
+  /** Its head is no header: it never began. onClose after the user's call. */
+  onStillborn(exchange: H2Exchange, error: TypeError): void {
+    exchange.state |= State.OVER;
+    exchange.closeCode = ErrorCodes.INTERNAL_ERROR;
+    this.#delivery.report(exchange, error);
+    this.#turn.concludeLater(exchange);
+  }
+
   /** GOAWAY named a lower id: the peer never began them. */
   disown(exchanges: readonly H2Exchange[], tell: () => void): void {
     for (const exchange of exchanges) this.#remove(exchange);

@@ -92,8 +92,9 @@ export class NodeSession<H> implements NodeExchangeOwner {
     let stream: http2.ClientHttp2Stream;
     try {
       stream = h2.request(toHeaders(head), { endStream: end, waitForTrailers: !end });
-    } catch {
-      return undefined;
+    } catch (error) {
+      // No header may look like that. There is a session, and there will be no stream.
+      return new StillbornExchange(this, handler, own, error);
     }
     const exchange = new NodeExchange<T>(stream, this, own, handler, false, end);
     this.#add(exchange);
@@ -158,5 +159,37 @@ export class NodeSession<H> implements NodeExchangeOwner {
       exchange.conclude(this.socketGone || this.#code === 0 ? LOST : this.#code);
     }
     this.#handler.onEnd(this, this.#code);
+  }
+}
+
+/** An exchange that node:http2 would not begin: its user hears of it after the call of `start`. */
+class StillbornExchange<T> implements Exchange<T> {
+  readonly id = 0;
+  readonly queued = 0;
+  readonly session: Session;
+  own: T;
+  #isOver = false;
+
+  constructor(session: Session, handler: ExchangeHandler<T>, own: T, error: unknown) {
+    this.session = session;
+    this.own = own;
+    setImmediate(() => {
+      if (this.#isOver) return;
+      this.#isOver = true;
+      handler.onError?.(this, error);
+      handler.onClose(this, ErrorCodes.INTERNAL_ERROR);
+    });
+  }
+
+  head(): void {}
+
+  data(): boolean {
+    return true;
+  }
+
+  release(): void {}
+
+  reset(): void {
+    this.#isOver = true;
   }
 }
