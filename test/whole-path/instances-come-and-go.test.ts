@@ -18,7 +18,7 @@ import { services } from "./services.ts";
 
 const INSTANCES = 2;
 
-describe("instances come and go under load", () => {
+describe("instances come and go under load", { concurrency: true }, () => {
   let cloud: LocalCloud;
   before(async () => {
     cloud = await startLocalCloud({ services, instances: INSTANCES });
@@ -27,7 +27,7 @@ describe("instances come and go under load", () => {
 
   for (const [index, service] of services.entries()) {
     const { typeName, name, methods } = service;
-    describe(typeName, () => {
+    describe(typeName, { concurrency: 1 }, () => {
       let one: DeployedService;
       before(() => {
         one = cloud.deployed[index] as DeployedService;
