@@ -145,6 +145,14 @@ export const attacks: readonly Attack[] = [
   ),
   flood("empty-data-flood", "empty DATA", frame(DATA, 0, 1)),
   {
+    name: "refused-calls",
+    sent: "whole calls without a token",
+    connections: 4,
+    first: openedWithout,
+    piece: (nth) => streams(nth, 500, (id) => frame(HEADERS, END, id, without)),
+    units: 500,
+  },
+  {
     name: "bad-tokens",
     sent: "calls with good claims under ever other bad signatures",
     connections: 4,

@@ -53,6 +53,11 @@ export class Serving implements AsyncDisposable {
     return loaded;
   }
 
+  /** Signatures that had to be looked at so far. */
+  get signatureChecks(): number {
+    return this.#verified.checks;
+  }
+
   /** @param steps keep what was looked at, step by step */
   decide(head: Head, steps: boolean): Decision {
     const { model } = this.#serving();

@@ -28,13 +28,14 @@ import { Output } from "./output.ts";
 import { ReceiveSide } from "./receive-side.ts";
 import { SendSide } from "./send-side.ts";
 import type { Finisher, Turn } from "./turn.ts";
+import { headWork, type Reading, TurnShare } from "./turn-share.ts";
 import { Upkeep } from "./upkeep.ts";
 
 /**
  * One HTTP/2 connection, either side. States: open; draining (nothing new); closing (over, what was written leaves);
  * ended.
  */
-export class Connection implements Carrier, Finisher {
+export class Connection implements Carrier, Finisher, Reading {
   readonly protocol = "h2";
   readonly peer: Session["peer"];
   readonly limits: Limits;
@@ -57,6 +58,10 @@ export class Connection implements Carrier, Finisher {
   readonly #reader: FrameReader;
   readonly #upkeep: Upkeep;
   readonly #ending: Ending;
+  readonly #share: TurnShare;
+  /** What was read and waits for its turn, from `#unreadAt` on. */
+  #unread: Buffer | undefined;
+  #unreadAt = 0;
   /** Server: how much of the preface is to come. */
   #prefaceLeft: number;
   #hasEnded = false;
@@ -86,6 +91,7 @@ export class Connection implements Carrier, Finisher {
     this.controls = turn.budget(limits.controls);
     this.#incoming = new Incoming(this);
     this.#reader = new FrameReader(this.#incoming);
+    this.#share = new TurnShare(turn, limits.turnWork);
     this.#upkeep = new Upkeep(this, turn.wheel);
     this.#ending = new Ending(this, socket, this.#upkeep, () => this.#reader.stop());
     this.#prefaceLeft = isServer ? PREFACE.length : 0;
@@ -207,6 +213,7 @@ export class Connection implements Carrier, Finisher {
 
   onHeaders(id: number, list: HeaderList, ends: boolean): void {
     this.#upkeep.onHead(false);
+    this.charge(headWork(list.bytes));
     if (this.isServer) onRequestHeaders(this, id, list, ends);
     else onAnswerHeaders(this, id, list, ends);
   }
@@ -278,6 +285,13 @@ export class Connection implements Carrier, Finisher {
 
   read(bytes: Buffer): void {
     if (this.#ending.isClosing) return;
+    if (this.#unread !== undefined) {
+      // Its socket was on its way already, or somebody else resumed it.
+      this.#unread = Buffer.concat([this.#unread.subarray(this.#unreadAt), bytes]);
+      this.#unreadAt = 0;
+      this.#socket.pause();
+      return;
+    }
     let at = 0;
     if (this.#prefaceLeft > 0) {
       const from = PREFACE.length - this.#prefaceLeft;
@@ -288,7 +302,32 @@ export class Connection implements Carrier, Finisher {
       }
       this.#prefaceLeft -= at;
     }
-    this.#reader.push(bytes, at);
+    this.#handle(bytes, at);
+  }
+
+  /** The next turn has come. */
+  readOn(): void {
+    const bytes = this.#unread;
+    this.#unread = undefined;
+    if (bytes === undefined || this.#ending.isClosing) return;
+    this.#handle(bytes, this.#unreadAt);
+    if (this.#unread === undefined) this.#socket.resume();
+  }
+
+  charge(work: number): void {
+    this.#share.spend(work);
+    if (this.#share.isUsedUp) this.#reader.pause();
+  }
+
+  #handle(bytes: Buffer, from: number): void {
+    this.#share.renew();
+    const at = this.#reader.push(bytes, from);
+    if (at < bytes.length && !this.#ending.isClosing) {
+      this.#unread = bytes;
+      this.#unreadAt = at;
+      this.#socket.pause();
+      this.#turn.readLater(this);
+    }
     const { restType } = this.#reader;
     if (restType === FrameType.HEADERS || restType === FrameType.CONTINUATION) this.watchHead();
     if (this.output.backlog > this.limits.backlogBytes) {

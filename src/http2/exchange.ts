@@ -56,6 +56,11 @@ export interface Session {
   readonly capacity: number;
   /** Client only; undefined: no capacity, ask the pool. */
   start<T>(head: Head, end: boolean, handler: ExchangeHandler<T>, own: T): Exchange<T> | undefined;
+  /**
+   * What it sent cost us so much more than its frames: that counts against its part of this turn (Limits.turnWork), in
+   * small frames. Missing where turns are not shared out.
+   */
+  charge?(work: number): void;
   /** GOAWAY now, close when the last exchange ends. */
   drain(): void;
   destroy(code: ErrorCode): void;

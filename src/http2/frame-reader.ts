@@ -19,6 +19,7 @@ const SMALLEST_REST = 64;
 export class FrameReader {
   readonly #sink: FrameSink;
   #isStopped = false;
+  #isPausing = false;
   /** The beginning of a frame. */
   #rest: Buffer | undefined;
   #restBytes = 0;
@@ -52,9 +53,17 @@ export class FrameReader {
     this.#restBytes = 0;
   }
 
-  push(source: Buffer, at: number): void {
+  /** `push` returns behind the frame that is being read. */
+  pause(): void {
+    this.#isPausing = true;
+  }
+
+  /** Where it stopped: the end of `source`, unless it was paused before. */
+  push(source: Buffer, at: number): number {
     const { length } = source;
-    while (!this.#isStopped && (at < length || this.#body === 0)) {
+    this.#isPausing = false;
+    while (!this.#isPausing && (at < length || this.#body === 0)) {
+      if (this.#isStopped) return length;
       if (this.#body >= 0) at = this.#readBody(source, at);
       else if (this.#padding > 0) {
         const skipped = Math.min(this.#padding, length - at);
@@ -69,6 +78,7 @@ export class FrameReader {
         at = Math.min(length, at + needed);
       }
     }
+    return this.#isStopped ? length : at;
   }
 
   #readBody(source: Buffer, at: number): number {

@@ -156,6 +156,7 @@ describe("output that nobody reads", () => {
       const limits = {
         ...defaultLimits,
         backlogBytes: 50_000,
+        turnWork: 1e9,
         controls: { burst: 1e9, perSecond: 0 },
         refusals: { burst: 1e9, perSecond: 0 },
       };

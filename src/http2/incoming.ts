@@ -11,6 +11,8 @@ import { IncomingControls } from "./incoming-controls.ts";
 import { announce } from "./incoming-heads.ts";
 
 const NOTHING = new Uint8Array(0);
+/** A DATA frame goes on as one of ours: it costs more than one that is only read. */
+const DATA_WORK = 4;
 
 /** What a connection makes of the frames it gets: the rules of RFC 9113, sections 5 and 6. */
 export class Incoming implements FrameSink {
@@ -43,6 +45,7 @@ export class Incoming implements FrameSink {
 
   onFrame(type: number, flags: number, id: number, payload: Buffer, at: number, end: number): void {
     this.frames++;
+    this.#connection.charge(1);
     if (!this.#isExpected(type, id)) return;
     switch (type) {
       case FrameType.HEADERS:
@@ -83,6 +86,7 @@ export class Incoming implements FrameSink {
   onDataBegin(flags: number, id: number, length: number, body: number): void {
     this.frames++;
     const connection = this.#connection;
+    connection.charge(DATA_WORK);
     this.#exchange = undefined;
     if (!this.#isExpected(FrameType.DATA, id) || !this.#controls.isOnStream(id)) return;
     const { receive } = connection;

@@ -51,6 +51,12 @@ export interface Limits {
    * of what costs the sender nothing.
    */
   readonly controls: Rate;
+  /**
+   * What one connection may have done for it in one turn of the event loop, in small frames: a head is 16 and one more
+   * for each 256 bytes, DATA 4; the rest of what it sent waits for the next turn. Against: one connection whose cheap
+   * calls keep all others waiting.
+   */
+  readonly turnWork: number;
   /** DATA that waits in the socket of one connection before more stays in the exchanges' queues, bytes. Against: output nobody reads. */
   readonly outputBytes: number;
   /** All output that waits in one socket, with heads and acks; more ends the connection, bytes. Against: the same, by peers that only ask. */
@@ -107,6 +113,7 @@ export const defaultLimits: Limits = {
   resets: { burst: 500, perSecond: 100 },
   refusals: { burst: 500, perSecond: 50 },
   controls: { burst: 10_000, perSecond: 1000 },
+  turnWork: 4096,
   outputBytes: 256 * 1024,
   backlogBytes: 4 * 1024 * 1024,
   stallMs: 30_000,

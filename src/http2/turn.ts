@@ -4,6 +4,7 @@ import type { H2Exchange } from "./h2-exchange.ts";
 import type { Rate } from "./limits.ts";
 import type { Output } from "./output.ts";
 import { TimerWheel } from "./timer-wheel.ts";
+import type { Reading } from "./turn-share.ts";
 
 /** What has to happen when the current turn of the event loop has read all that there was. */
 export interface Finisher {
@@ -12,6 +13,10 @@ export interface Finisher {
   /** Tell the user that it is over, cleanly. */
   conclude(exchange: H2Exchange): void;
 }
+
+/** So many connections get their whole share of a turn; when those have used it up, the others get a part of theirs. */
+const WHOLE_SHARES = 16;
+const PART_OF_A_SHARE = 1 / 32;
 
 /**
  * What the connections of one engine share: memory to write into, one timer for all deadlines, and the end of the turn,
@@ -22,6 +27,11 @@ export class Turn {
   readonly wheel = new TimerWheel();
   /** Received bytes that all connections together hold unread. */
   held = 0;
+  /** Grows with every turn in which something is read. */
+  number = 0;
+  /** What was done in this one for what peers sent, in small frames. */
+  work = 0;
+  #reading: Reading[] = [];
   #dirty: Output[] = [];
   #stopping: H2Exchange[] = [];
   #over: H2Exchange[] = [];
@@ -30,6 +40,18 @@ export class Turn {
 
   budget(rate: Rate): Budget {
     return new Budget(rate, () => this.wheel.nowMs);
+  }
+
+  /** What one connection may do now of at most so much. */
+  takeShare(most: number): number {
+    this.#schedule();
+    return this.work < most * WHOLE_SHARES ? most : Math.ceil(most * PART_OF_A_SHARE);
+  }
+
+  /** `readOn` in the next turn. */
+  readLater(reading: Reading): void {
+    this.#reading.push(reading);
+    this.#schedule();
   }
 
   /** There is something to flush. */
@@ -66,6 +88,8 @@ export class Turn {
 
   #end(): void {
     this.#isScheduled = false;
+    this.number++;
+    this.work = 0;
     const stopping = this.#stopping;
     if (stopping.length > 0) {
       this.#stopping = [];
@@ -78,8 +102,13 @@ export class Turn {
       for (const output of dirty) output.flush();
     }
     const over = this.#over;
-    if (over.length === 0) return;
-    this.#over = [];
-    for (const exchange of over) (exchange.session as unknown as Finisher).conclude(exchange);
+    if (over.length > 0) {
+      this.#over = [];
+      for (const exchange of over) (exchange.session as unknown as Finisher).conclude(exchange);
+    }
+    const reading = this.#reading;
+    if (reading.length === 0) return;
+    this.#reading = [];
+    for (const each of reading) each.readOn();
   }
 }

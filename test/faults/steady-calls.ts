@@ -25,6 +25,11 @@ export class SteadyCalls implements AsyncDisposable {
     return new SteadyCalls(client, headers);
   }
 
+  /** Calls so far. */
+  get answered(): number {
+    return this.#answered;
+  }
+
   /** Two more calls from now on are answered, and none was lost so far. */
   async goesOn(): Promise<void> {
     const until = this.#answered + 2;

@@ -6,7 +6,7 @@ import { firstValue } from "../../src/http2/head.ts";
 import { defaultLimits, type Limits } from "../../src/http2/limits.ts";
 import { type HttpServer, startHttpServer } from "../../src/http2/server.ts";
 import { RawPeer } from "./raw-peer.ts";
-import { headOf, Recorder, requestHead, Seen, sessionOf } from "./recorder.ts";
+import { type Behaviour, headOf, Recorder, requestHead, Seen, sessionOf } from "./recorder.ts";
 
 /** A server under attack, beside a client that behaves. */
 export interface Attacked extends AsyncDisposable {
@@ -26,7 +26,7 @@ export interface Attacked extends AsyncDisposable {
  */
 export async function startAttacked(
   limits: Partial<Limits> = {},
-  options: { readonly reads?: boolean } = {},
+  options: Pick<Behaviour, "reads" | "onHead"> = {},
 ): Promise<Attacked> {
   const engine = callpathEngine;
   const answer = (seen: Seen) => {
@@ -39,7 +39,8 @@ export async function startAttacked(
   };
   const callee = new Recorder({
     ...options,
-    onHead: (exchange, _head, end) => {
+    onHead: (exchange, head, end) => {
+      options.onHead?.(exchange, head, end);
       if (end) answer(exchange.own);
     },
     onData: (exchange, _bytes, end) => {

@@ -166,6 +166,7 @@ function checkRaw(call: Call, requirement: JwtRequirement, raw: string, holder: 
     return { kind: "keys-needed", provider: requirement.provider, token, requirement };
   if (!isKeySet(keySet))
     return failed(call, requirement, "signature", "KEYS_NOT_AVAILABLE", keySet.fault, token);
+  if (call.cache !== undefined) call.cache.checks++;
   const { header, claims, payloadSegment } = token;
   const checked: SeenToken = {
     token: { header, claims, payloadSegment },

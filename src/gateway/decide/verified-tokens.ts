@@ -36,6 +36,8 @@ interface Kept {
  * and again does not cost a check each time.
  */
 export class VerifiedTokens {
+  /** Signatures that had to be looked at, in all. */
+  checks = 0;
   readonly #kept = new WeakMap<KeySet, Kept>();
 
   get(keySet: KeySet, raw: string): SeenToken | undefined {

@@ -1,0 +1,46 @@
+import type { Turn } from "./turn.ts";
+
+/** What can go on reading when the next turn has come. */
+export interface Reading {
+  readOn(): void;
+}
+
+/** A head costs as much as so many small frames, and one more for each 256 bytes of its list. */
+const HEAD_WORK = 16;
+
+/**
+ * How much of this turn of the event loop one connection may take for what it sent, in small frames. When it is used up,
+ * what was read and not handled waits for the next turn, and so do the other connections no longer.
+ */
+export class TurnShare {
+  readonly #turn: Turn;
+  readonly #most: number;
+  #turnNumber = -1;
+  #left = 0;
+
+  constructor(turn: Turn, most: number) {
+    this.#turn = turn;
+    this.#most = most;
+  }
+
+  get isUsedUp(): boolean {
+    return this.#left <= 0;
+  }
+
+  /** Something is about to be handled: each turn there is a new share. */
+  renew(): void {
+    const turn = this.#turn;
+    if (this.#turnNumber === turn.number) return;
+    this.#turnNumber = turn.number;
+    this.#left = turn.takeShare(this.#most);
+  }
+
+  spend(work: number): void {
+    this.#left -= work;
+    this.#turn.work += work;
+  }
+}
+
+export function headWork(listBytes: number): number {
+  return HEAD_WORK + (listBytes >>> 8);
+}
