@@ -13,8 +13,8 @@ export class SendQueue {
 
   push(bytes: Bytes): void {
     if (bytes.length === 0) return;
-    // A small view would hold all of the buffer that it was read into.
-    this.#chunks.push(bytes.length * 4 < bytes.buffer.byteLength ? bytes.slice() : bytes);
+    // A small view would hold all of the buffer that it was read into. Not slice(): of a Buffer that is a view again.
+    this.#chunks.push(bytes.length * 4 < bytes.buffer.byteLength ? new Uint8Array(bytes) : bytes);
     this.bytes += bytes.length;
   }
 

@@ -9,6 +9,7 @@ import { type ConfigInput, configSources, readConfig, resolveConfig } from "../l
 import { findProject } from "../project.ts";
 import { backendTokensOf, gatewayOptions, gatewaySettings } from "./gateway-settings.ts";
 import { configReloader } from "./reload-config.ts";
+import { tuneHeap } from "./tune-heap.ts";
 import { untilEnd } from "./until-end.ts";
 
 /** More processes than any machine has cores. Against: a number meant for something else. */
@@ -35,6 +36,7 @@ export async function runGateway(context: Context<GatewayFlags>): Promise<number
     const loadInput = () => load().config;
     return await runWorkers(context, { count, settings, config, load: loadInput, paths, tokens });
   }
+  tuneHeap();
   using lines = jsonLines(context.stdout);
   const options: GatewayOptions = {
     ...(await gatewayOptions(settings)),

@@ -1,6 +1,10 @@
 import type { HpackField } from "./hpack-field.ts";
 
-const SLOTS = 16;
+/** Fields remembered: so many sets, each with so many ways. Literals that meet in a set must not push each other out for ever. */
+const SETS = 4;
+const WAYS = 4;
+/** Digests of what came once lately: pairs of them, the newer first. */
+const SEEN_PAIRS = 32;
 /** Raw bytes that one connection remembers at most. Against: clients whose values stay in memory. */
 const MOST_BYTES = 8 * 1024;
 /** Bytes of a value's end that tell it from others: tokens often differ in their signature only. */
@@ -12,10 +16,11 @@ const TELLING_BYTES = 4;
  * changes on every call costs nothing. Belongs to one connection and goes with it.
  */
 export class FieldMemory {
-  readonly #fields: (HpackField | undefined)[] = new Array(SLOTS).fill(undefined);
-  readonly #raw: (Uint8Array | undefined)[] = new Array(SLOTS).fill(undefined);
-  /** Digest of what came last to each slot. */
-  readonly #seen: number[] = new Array(SLOTS).fill(0);
+  readonly #fields: (HpackField | undefined)[] = new Array(SETS * WAYS).fill(undefined);
+  readonly #raw: (Uint8Array | undefined)[] = new Array(SETS * WAYS).fill(undefined);
+  /** The way of each set that is replaced next, when all are taken. */
+  readonly #next: number[] = new Array(SETS).fill(0);
+  readonly #seen: number[] = new Array(SEEN_PAIRS * 2).fill(0);
   #bytes = 0;
   /** Digest of what was looked for last. */
   #mark = 0;
@@ -30,22 +35,22 @@ export class FieldMemory {
   ): HpackField | undefined {
     const mark = digest(source, at, end);
     this.#mark = mark;
-    const slot = mark % SLOTS;
-    const raw = this.#raw[slot];
-    const field = this.#fields[slot];
-    if (raw === undefined || field === undefined || raw.length !== end - at) return undefined;
-    if (field.name !== name || field.sensitive !== sensitive) return undefined;
-    return source.compare(raw, 0, raw.length, at, end) === 0 ? field : undefined;
+    const from = (mark % SETS) * WAYS;
+    for (let way = from; way < from + WAYS; way++) {
+      const raw = this.#raw[way];
+      const field = this.#fields[way];
+      if (raw === undefined || field === undefined) return undefined; // filled in order
+      if (raw.length !== end - at || field.name !== name || field.sensitive !== sensitive) continue;
+      if (source.compare(raw, 0, raw.length, at, end) === 0) return field;
+    }
+    return undefined;
   }
 
   /** Notes that the bytes that were looked for last meant that field. */
   remember(field: HpackField, source: Buffer, at: number, end: number): void {
     const mark = this.#mark;
-    const slot = mark % SLOTS;
-    if (this.#seen[slot] !== mark) {
-      this.#seen[slot] = mark;
-      return;
-    }
+    if (!this.#wasSeen(mark)) return;
+    const slot = this.#slotIn(mark % SETS);
     const length = end - at;
     const before = this.#raw[slot]?.length ?? 0;
     if (this.#bytes - before + length > MOST_BYTES) return;
@@ -54,6 +59,25 @@ export class FieldMemory {
     source.copy(raw, 0, at, end);
     this.#raw[slot] = raw;
     this.#fields[slot] = field;
+  }
+
+  /** Whether that digest came a short while ago; from now on it did. */
+  #wasSeen(mark: number): boolean {
+    const seen = this.#seen;
+    const newer = ((mark >>> 2) % SEEN_PAIRS) * 2;
+    const before = seen[newer] ?? 0;
+    if (before === mark || seen[newer + 1] === mark) return true;
+    seen[newer + 1] = before;
+    seen[newer] = mark;
+    return false;
+  }
+
+  #slotIn(set: number): number {
+    const from = set * WAYS;
+    for (let way = from; way < from + WAYS; way++) if (this.#raw[way] === undefined) return way;
+    const next = this.#next[set] ?? 0;
+    this.#next[set] = (next + 1) % WAYS;
+    return from + next;
   }
 }
 
