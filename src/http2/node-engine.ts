@@ -5,7 +5,10 @@ import { fieldToSend } from "./hpack/hpack-field.ts";
 import type { Limits } from "./limits.ts";
 import { NodeSession } from "./node-session.ts";
 
-/** The HTTP layer's types served by node:http2: the oracle in tests, and the way out if our own engine fails somebody. */
+/**
+ * The HTTP layer's types served by node:http2: the oracle in tests, and the way out if our own engine fails somebody.
+ * Of the limits it keeps those that node:http2 has; floods meet nghttp2's own bounds.
+ */
 export const nodeEngine: Engine = {
   name: "node",
   field: fieldToSend,
