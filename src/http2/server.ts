@@ -2,8 +2,7 @@ import net from "node:net";
 import tls from "node:tls";
 import { type ConnectionSource, listen, takeFrom } from "./accepting.ts";
 import { openDoor } from "./door.ts";
-import { ErrorCodes } from "./error-code.ts";
-import type { Bytes, Engine, Session, SessionHandler } from "./exchange.ts";
+import { type Bytes, type Engine, LOST, type Session, type SessionHandler } from "./exchange.ts";
 import { Http1Sessions } from "./http1-sessions.ts";
 import type { Limits } from "./limits.ts";
 import { TimerWheel } from "./timer-wheel.ts";
@@ -27,7 +26,7 @@ export interface HttpServerOptions<T> {
 
 /**
  * Listens. Disposing: stop accepting, GOAWAY (2^31-1, then the last id served), finish exchanges for up to `drainMs`,
- * then reset the rest with CANCEL and close.
+ * then close: to gRPC clients a call whose connection ended is UNAVAILABLE, one that was reset with CANCEL is cancelled.
  */
 export interface HttpServer extends AsyncDisposable {
   /** http or https, with the port it has, e.g. http://127.0.0.1:43121. */
@@ -113,7 +112,7 @@ export async function startHttpServer<T>(options: HttpServerOptions<T>): Promise
     let lastWords: NodeJS.Timeout | undefined;
     const timer = setTimeout(() => {
       for (const [socket, session] of sockets) {
-        session?.destroy(ErrorCodes.CANCEL);
+        session?.destroy(LOST);
         if (session === undefined) socket.destroy();
       }
       // A peer that closed its half, or reads nothing, would keep the socket for ever.
