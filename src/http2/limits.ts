@@ -92,7 +92,10 @@ export interface Limits {
   readonly lingerBytes: number;
   /** Connections one pool keeps to its upstream, when the upstream limits streams. Against: a peer that allows one stream each. */
   readonly upstreamConnections: number;
-  /** Calls of one pool that wait for a connection; more fail with "overflow" (LM-6). Against: an upstream that is down or full. */
+  /**
+   * Calls of one pool that wait for a connection; of more, those fail with "overflow" (LM-6) whose caller's connection has
+   * most of them. Against: an upstream that is down or full, and one caller who fills the queue for all.
+   */
   readonly waiting: number;
   /** Bytes of a request that are kept until the answer begins, to send it again (LM-2). Against: retries that fill memory. */
   readonly replayBytes: number;
@@ -114,7 +117,7 @@ export const defaultLimits: Limits = {
   refusals: { burst: 500, perSecond: 50 },
   controls: { burst: 10_000, perSecond: 1000 },
   turnWork: 4096,
-  outputBytes: 256 * 1024,
+  outputBytes: 1024 * 1024,
   backlogBytes: 4 * 1024 * 1024,
   stallMs: 30_000,
   settingsAckMs: 10_000,
