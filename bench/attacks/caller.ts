@@ -15,6 +15,8 @@ export interface Seen {
   readonly calls: number;
   /** Not answered with status 0, or not within `GIVE_UP_MS`. */
   readonly lost: number;
+  /** How one of them ended; "": none was lost. */
+  readonly failure: string;
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly worstMs: number;
@@ -30,12 +32,14 @@ const session = http2.connect(`http://127.0.0.1:${port}`);
 session.on("error", () => {});
 let latencies: number[] = [];
 let lost = 0;
+let failure = "";
 
 function call(): void {
   const begunAt = performance.now();
   let isGood = false;
   if (session.destroyed) {
     lost++;
+    failure = "its connection is gone";
     return;
   }
   const stream = session.request({
@@ -45,7 +49,14 @@ function call(): void {
     te: "trailers",
     authorization,
   });
-  const timer = setTimeout(() => stream.close(http2.constants.NGHTTP2_CANCEL), GIVE_UP_MS);
+  let how = "a reset";
+  const timer = setTimeout(() => {
+    how = `no answer within ${GIVE_UP_MS} ms`;
+    stream.close(http2.constants.NGHTTP2_CANCEL);
+  }, GIVE_UP_MS);
+  stream.on("response", (head) => {
+    if (head["grpc-status"] !== undefined) how = `${head["grpc-status"]} ${head["grpc-message"]}`;
+  });
   stream.on("trailers", (trailers) => {
     isGood = trailers["grpc-status"] === "0";
   });
@@ -53,7 +64,10 @@ function call(): void {
   stream.on("close", () => {
     clearTimeout(timer);
     if (isGood) latencies.push(performance.now() - begunAt);
-    else lost++;
+    else {
+      lost++;
+      failure = how;
+    }
   });
   stream.resume();
   stream.end(grpcFrame("hello world."));
@@ -71,12 +85,14 @@ for await (const _ of createInterface(process.stdin)) {
   const seen: Seen = {
     calls: sorted.length + lost,
     lost,
+    failure,
     p50Ms: quantile(sorted, 0.5),
     p99Ms: quantile(sorted, 0.99),
     worstMs: sorted.at(-1) ?? 0,
   };
   latencies = [];
   lost = 0;
+  failure = "";
   process.stdout.write(`${JSON.stringify(seen)}\n`);
 }
 process.exit(0);

@@ -27,8 +27,11 @@ const header = [
 export function attackReport(attack: Attack, figures: readonly AttackFigures[]): string {
   const rows = figures.map(rowOf);
   const lines = [`${attack.name}: ${attack.sent}`, indented(table([header, ...rows]))];
-  for (const { target, died } of figures)
+  for (const { target, died, during, after } of figures) {
+    const failure = during.failure || after.failure;
+    if (failure !== "") lines.push(`  LOST: ${target}: ${failure}`);
     if (died !== undefined) lines.push(`  DIED: ${target}: ${died.slice(0, 300)}`);
+  }
   return lines.join("\n");
 }
 

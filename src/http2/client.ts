@@ -3,6 +3,7 @@ import type { Engine, Session } from "./exchange.ts";
 import type { Limits } from "./limits.ts";
 import { UpstreamConnection } from "./upstream-connection.ts";
 import { type UpstreamAddress, upstreamConnector } from "./upstream-socket.ts";
+import { WaitingCalls } from "./waiting-calls.ts";
 
 export interface UpstreamPoolOptions extends UpstreamAddress {
   /** Default h2. */
@@ -17,6 +18,8 @@ export interface UpstreamPoolOptions extends UpstreamAddress {
 
 /** A call that waits for a connection. One of the two is called, once, unless it leaves before. */
 export interface SessionWaiter {
+  /** Whose call it is: the connection it came on. Those wait in turn (limits.waiting). */
+  readonly from?: Session | undefined;
   /** `session` has room for one exchange now. */
   onSession(session: Session): void;
   /**
@@ -48,7 +51,7 @@ export class UpstreamPool implements AsyncDisposable {
   readonly #sessions: Session[] = [];
   /** All connections that have not ended, with what becomes of them when they do. */
   readonly #connections = new Set<UpstreamConnection>();
-  readonly #waiting = new Set<SessionWaiter>();
+  readonly #waiting: WaitingCalls<SessionWaiter>;
   #connecting = 0;
   #failures = 0;
   #usualCapacity = USUAL_STREAMS;
@@ -63,6 +66,7 @@ export class UpstreamPool implements AsyncDisposable {
       );
     }
     this.#options = options;
+    this.#waiting = new WaitingCalls(options.limits.waiting);
     this.#connect = upstreamConnector(options);
   }
 
@@ -92,10 +96,10 @@ export class UpstreamPool implements AsyncDisposable {
   wait(waiter: SessionWaiter): void {
     if (this.#disposed !== undefined) {
       waiter.onNoSession("unreachable", "remote connection failure, the pool is closed");
-    } else if (this.#waiting.size >= this.#options.limits.waiting) {
-      waiter.onNoSession("overflow", "overflow");
     } else {
-      this.#waiting.add(waiter);
+      const left = this.#waiting.add(waiter);
+      left?.onNoSession("overflow", "overflow");
+      if (left === waiter) return;
       this.#grow();
       // Whoever gave its turn back comes behind the others, and not into an endless loop.
       if (this.#sessions.some(({ capacity }) => capacity > 0)) setImmediate(() => this.#serve());
@@ -181,9 +185,8 @@ export class UpstreamPool implements AsyncDisposable {
   }
 
   #failWaiting(detail: string): void {
-    const failed = [...this.#waiting];
     // They may wait again at once: that is for the next connection.
-    this.#waiting.clear();
+    const failed = this.#waiting.clear();
     for (const waiter of failed) waiter.onNoSession("unreachable", detail);
   }
 
@@ -192,9 +195,8 @@ export class UpstreamPool implements AsyncDisposable {
     let turns = this.#waiting.size;
     for (const session of [...this.#sessions]) {
       for (; turns > 0 && session.capacity > 0; turns--) {
-        const [waiter] = this.#waiting;
+        const waiter = this.#waiting.take();
         if (waiter === undefined) return;
-        this.#waiting.delete(waiter);
         waiter.onSession(session);
       }
     }

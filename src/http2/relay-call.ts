@@ -80,6 +80,10 @@ export class RelayCall<C> implements WheelTask, SessionWaiter {
     }
   }
 
+  get from(): Session {
+    return this.#down.session;
+  }
+
   /** Send it, now or when there is a connection. */
   connect(): void {
     const session = this.#target.pool.pick();

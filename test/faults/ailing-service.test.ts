@@ -8,8 +8,8 @@ import { ErrorCodes } from "../../src/http2/error-code.ts";
 import { Flag, FrameType } from "../../src/http2/frames.ts";
 import { nodeEngine } from "../../src/http2/node-engine.ts";
 import { frame, type RawPeer, settings, startRawServer, uint32 } from "../http2/raw-peer.ts";
-import { Backend, echoBack, grpcFrame } from "../raw-http2.ts";
-import { goodAnswer, head, ok, startDriven } from "./driven-service.ts";
+import { Backend, echoBack, grpcFrame, RawClient } from "../raw-http2.ts";
+import { goodAnswer, greet, head, ok, startDriven } from "./driven-service.ts";
 import { assertAnswered, assertUnavailable, TwoServices } from "./two-services.ts";
 
 const { HEADERS, DATA, RST_STREAM, GOAWAY } = FrameType;
@@ -176,6 +176,27 @@ for (const engine of [callpathEngine, nodeEngine]) {
       await using service = await startRawServer(() => {});
       await using both = await TwoServices.start(service.port, { engine, deadlineS: 0.1 });
       assertUnavailable(await both.call(), /^upstream request timeout$/);
+      await both.beside.goesOn();
+    });
+
+    it("limits.waiting: a caller that fills the queue of a service that is not there yet pushes nobody else out", async () => {
+      const greeting = Promise.withResolvers<void>();
+      await using service = await startDriven(
+        (peer, id) => peer.send(goodAnswer(id)),
+        (peer) => void greeting.promise.then(() => greet(peer)),
+      );
+      await using both = await TwoServices.start(service.port, { engine, limits: { waiting: 20 } });
+      await using other = new RawClient(both.gateway.url);
+      const loud = times(30, () => both.call());
+      assertUnavailable(await Promise.race(loud), /reset reason: overflow$/);
+      const quiet = times(5, () => other.call({ ":path": "/echo.EchoServer/SayHello" }));
+      while (both.events.length < 15) await both.beside.goesOn();
+      greeting.resolve();
+      for (const answer of await Promise.all(quiet)) assertAnswered(answer);
+      const overflown = (await Promise.all(loud)).filter(
+        ({ headers }) => headers["grpc-status"] === "14",
+      );
+      assert.equal(overflown.length, 15);
       await both.beside.goesOn();
     });
 
