@@ -9,6 +9,7 @@ import type { HeaderList } from "./hpack/header-list.ts";
 import { HpackError } from "./hpack/hpack-error.ts";
 import { IncomingControls } from "./incoming-controls.ts";
 import { announce } from "./incoming-heads.ts";
+import { blockWork } from "./turn-share.ts";
 
 const NOTHING = new Uint8Array(0);
 /** A DATA frame goes on as one of ours: it costs more than one that is only read. */
@@ -169,6 +170,7 @@ export class Incoming implements FrameSink {
       default:
     }
     const blocks = this.#blocks;
+    connection.charge(blockWork(blocks.end - blocks.at));
     let list: HeaderList;
     try {
       list = this.#decoder.decode(blocks.bytes, blocks.at, blocks.end);

@@ -56,8 +56,8 @@ describe("limits.turnWork", () => {
 
   it("what a call costs its handler counts too", async () => {
     await using attacked = await startAttacked(
-      { turnWork: 4096 },
-      { onHead: (exchange) => exchange.session.charge?.(2000) },
+      { turnWork: 8192 },
+      { onHead: (exchange) => exchange.session.charge?.(4000) },
     );
     const peer = await attacked.attacker();
     await assertShared(attacked, peer, asks(900));

@@ -5,7 +5,7 @@ export interface Reading {
   readOn(): void;
 }
 
-/** A head costs as much as so many small frames, and one more for each 256 bytes of its list. */
+/** A head costs as much as so many small frames: what is made of it. */
 const HEAD_WORK = 16;
 
 /**
@@ -41,6 +41,12 @@ export class TurnShare {
   }
 }
 
+/** And one more for each 256 bytes of its list. */
 export function headWork(listBytes: number): number {
   return HEAD_WORK + (listBytes >>> 8);
+}
+
+/** To decode a block: one for each 16 bytes on the wire; what a block names of the table costs next to nothing. */
+export function blockWork(bytes: number): number {
+  return bytes >>> 4;
 }
