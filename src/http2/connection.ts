@@ -322,6 +322,7 @@ export class Connection implements Carrier, Finisher, Reading {
   #handle(bytes: Buffer, from: number): void {
     this.#share.renew();
     const at = this.#reader.push(bytes, from);
+    this.#share.settle();
     if (at < bytes.length && !this.#ending.isClosing) {
       this.#unread = bytes;
       this.#unreadAt = at;

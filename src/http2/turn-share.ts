@@ -7,6 +7,8 @@ export interface Reading {
 
 /** A head costs as much as so many small frames: what is made of it. */
 const HEAD_WORK = 16;
+/** What is left of a share after little. */
+const LITTLE_LEAVES = 7 / 8;
 
 /**
  * How much of this turn of the event loop one connection may take for what it sent, in small frames. When it is used up,
@@ -29,10 +31,14 @@ export class TurnShare {
 
   /** Something is about to be handled: each turn there is a new share. */
   renew(): void {
-    const turn = this.#turn;
-    if (this.#turnNumber === turn.number) return;
-    this.#turnNumber = turn.number;
-    this.#left = turn.takeShare(this.#most);
+    if (this.#turnNumber !== this.#turn.number) this.#left = this.#turn.shareOf(this.#most);
+  }
+
+  /** It was. Little of it is not held against who sends more in this turn: then no turn has to be counted. */
+  settle(): void {
+    if (this.#left > this.#most * LITTLE_LEAVES) return;
+    this.#turn.count();
+    this.#turnNumber = this.#turn.number;
   }
 
   spend(work: number): void {

@@ -27,9 +27,9 @@ export class Turn {
   readonly wheel = new TimerWheel();
   /** Received bytes that all connections together hold unread. */
   held = 0;
-  /** Grows with every turn in which something is read. */
+  /** Grows with every turn that is counted. */
   number = 0;
-  /** What was done in this one for what peers sent, in small frames. */
+  /** What was done for what peers sent since it grew, in small frames. */
   work = 0;
   #reading: Reading[] = [];
   #dirty: Output[] = [];
@@ -42,9 +42,13 @@ export class Turn {
     return new Budget(rate, () => this.wheel.nowMs);
   }
 
-  /** What one connection may do now of at most so much. */
-  takeShare(most: number): number {
+  /** This turn has an end, and `number` grows then. */
+  count(): void {
     this.#schedule();
+  }
+
+  /** What one connection may do now of at most so much. */
+  shareOf(most: number): number {
     return this.work < most * WHOLE_SHARES ? most : Math.ceil(most * PART_OF_A_SHARE);
   }
 
