@@ -22,7 +22,7 @@ export interface BenchOptions {
 export const usage = `npm run bench -- --area gateway [flags]
 
   --area gateway     what a call costs, beside other gateways
-  --area attacks     what a well-behaved client sees while the gateway, and Envoy, is attacked; under 6 minutes
+  --area attacks     what a well-behaved client sees while the gateway, and Envoy, is attacked; under 9 minutes
   --quick            two short rounds, only the peers that a goal names; under 2 minutes
   --all              every kind of RPC x in flight x connections x h2c and TLS
   --rounds N         rounds, all targets in turn in each; default 5 (--quick, --all: 2)
