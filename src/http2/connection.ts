@@ -284,7 +284,10 @@ export class Connection implements Carrier, Finisher, Reading {
   // The socket.
 
   read(bytes: Buffer): void {
-    if (this.#ending.isClosing) return;
+    if (this.#ending.isClosing) {
+      this.#ending.drop(bytes.length);
+      return;
+    }
     if (this.#unread !== undefined) {
       // Its socket was on its way already, or somebody else resumed it.
       this.#unread = Buffer.concat([this.#unread.subarray(this.#unreadAt), bytes]);

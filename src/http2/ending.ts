@@ -28,6 +28,8 @@ export class Ending {
   code: ErrorCode = ErrorCodes.NO_ERROR;
   /** Server: the highest id that was handed to the user. */
   servedId = 0;
+  /** What came when it was over. */
+  #droppedBytes = 0;
   readonly #connection: Connection;
   readonly #socket: Socket;
   readonly #upkeep: Upkeep;
@@ -87,6 +89,12 @@ export class Ending {
     this.isClosing = true;
     this.#stopReading();
     this.leave();
+  }
+
+  /** So many bytes came when it was over. A peer that goes on and on does not get to read our last word. */
+  drop(bytes: number): void {
+    this.#droppedBytes += bytes;
+    if (this.#droppedBytes > this.#connection.limits.lingerBytes) this.#connection.abort();
   }
 
   /** What was written leaves, then the socket closes: a reset of the connection would take it away from the peer. */

@@ -88,7 +88,10 @@ export interface Limits {
   readonly idleMs: number;
   /** HTTP/1.1 requests sent ahead on one connection while another is answered. Against: pipelines that fill memory. */
   readonly pipelined: number;
-  /** What is still read of a request after its answer ended, bytes, HTTP/1.1. Against: uploads nobody wants. */
+  /**
+   * What is still read of a request after its answer ended (HTTP/1.1), or of a connection that is over (HTTP/2), bytes.
+   * Against: uploads nobody wants, and floods that go on after GOAWAY.
+   */
   readonly lingerBytes: number;
   /** Connections one pool keeps to its upstream, when the upstream limits streams. Against: a peer that allows one stream each. */
   readonly upstreamConnections: number;
