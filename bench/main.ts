@@ -1,5 +1,4 @@
 /** `npm run bench`: the gateway beside Envoy and nginx, in turn, on this machine; or under attack (`--area attacks`). */
-import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
@@ -146,13 +145,7 @@ function save(folder: string, name: string, text: string): string {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, name);
   writeFileSync(file, text);
-  if (name.endsWith(".json") && folder !== scratch) format(file);
   return file;
-}
-
-/** What is kept in git is formatted as everything there. */
-function format(file: string): void {
-  execFileSync("npx", ["biome", "format", "--write", file], { cwd: root, stdio: "ignore" });
 }
 
 /** One line that is written over, on a terminal only. */
